@@ -1,0 +1,68 @@
+-- question: none; this is the shape of the database (run by logs/store.py when a file is opened).
+-- Times are UTC without zone, microseconds. Empty string = absent for resource, branch, session, principal, agent.
+
+CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+-- grain: one log file as it was read. `id` is given in reading order.
+CREATE TABLE IF NOT EXISTS log_file (
+    id          INTEGER PRIMARY KEY,
+    uri         VARCHAR NOT NULL,          -- absolute path
+    format      VARCHAR NOT NULL,          -- name in FORMATS, or the field map's name
+    source      VARCHAR NOT NULL,          -- 'gateway', 'cloudtrail', or the field map's name
+    size        BIGINT NOT NULL,           -- bytes on disk
+    digest      VARCHAR NOT NULL,          -- sha256 of the bytes on disk, hex
+    records     BIGINT NOT NULL,           -- native records read = accepted + duplicate + rejected + not_use
+    accepted    BIGINT NOT NULL,
+    duplicate   BIGINT NOT NULL,
+    rejected    BIGINT NOT NULL,
+    not_use     BIGINT NOT NULL,
+    first_time  TIMESTAMP,                 -- of its accepted and duplicate records
+    last_time   TIMESTAMP,
+    problem     VARCHAR NOT NULL DEFAULT '', -- e.g. 'truncated gzip after 1,204 lines'; '' = read to its end
+    read_at     TIMESTAMP NOT NULL         -- load time: the only column that differs between equal runs
+);
+
+-- grain: one request of one accepted native record (a record makes at least one request; `part` counts them from 0).
+CREATE TABLE IF NOT EXISTS event (
+    file_id     INTEGER NOT NULL,
+    position    BIGINT NOT NULL,           -- 1-based line or record number in the file
+    part        USMALLINT NOT NULL,
+    source      VARCHAR NOT NULL,
+    native_id   VARCHAR NOT NULL,          -- the record's own id, else 'sha256:' of its canonical form
+    time        TIMESTAMP NOT NULL,
+    agent       VARCHAR NOT NULL,          -- named by the log; '' where only the principal is known
+    principal   VARCHAR NOT NULL,          -- AWS: the role's or user's ARN (the session issuer, not the session)
+    session     VARCHAR NOT NULL,
+    service     VARCHAR NOT NULL,
+    action      VARCHAR NOT NULL,          -- aws: in the catalogue's case; unmapped: as the log has it
+    resource    VARCHAR NOT NULL,          -- a value, or a pattern where `partial` names resource
+    branch      VARCHAR NOT NULL,          -- without refs/heads/
+    partial     VARCHAR NOT NULL,          -- '', 'resource', 'branch', 'resource,branch'
+    outcome     VARCHAR NOT NULL,          -- model.Outcome
+    decision    VARCHAR NOT NULL,          -- the gateway's: allow, deny, require_approval; '' elsewhere
+    approved_at TIMESTAMP,
+    request_id  VARCHAR NOT NULL,
+    indirect    BOOLEAN NOT NULL,          -- done by a service on the caller's behalf
+    suspicious  BOOLEAN NOT NULL,          -- normalised because it held . or .. segments
+    mapped      BOOLEAN NOT NULL           -- false: read, but no rule says which action this is
+);
+
+-- grain: one native record that could not be read.
+CREATE TABLE IF NOT EXISTS rejected (
+    file_id INTEGER NOT NULL, position BIGINT NOT NULL, reason VARCHAR NOT NULL
+);
+
+-- grain: file and reason, for records that are no use of a permission (service events, sign-ins, ...).
+CREATE TABLE IF NOT EXISTS not_use (
+    file_id INTEGER NOT NULL, reason VARCHAR NOT NULL, records BIGINT NOT NULL
+);
+
+-- grain: file and day on which some of the file's lines are known to be missing (a rejected line, a truncated file).
+CREATE TABLE IF NOT EXISTS holed_day (
+    file_id INTEGER NOT NULL, day DATE NOT NULL
+);
+
+-- grain: agent and one granted (rule, action) text: the last log day known when the database first saw it.
+CREATE TABLE IF NOT EXISTS first_seen (
+    agent VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, day DATE NOT NULL, PRIMARY KEY (agent, fingerprint)
+);

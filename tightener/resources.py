@@ -1,0 +1,23 @@
+"""Finds queries/, reports/ and sample_logs/ in a checkout (beside the package) and in a wheel (inside it)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def folder(name: str) -> Path:
+    """The folder `queries` or `reports`. Raises FileNotFoundError when the installation is incomplete."""
+    for base in (_PACKAGE, _PACKAGE.parent):
+        if (base / name).is_dir():
+            return base / name
+    raise FileNotFoundError(f"tightener is installed without its folder {name}/")
+
+
+@cache
+def query(name: str) -> str:
+    """The text of queries/NAME.sql."""
+    return (folder("queries") / f"{name}.sql").read_text(encoding="utf-8")
