@@ -1,4 +1,4 @@
-"""Finds queries/, reports/ and sample_logs/ in a checkout (beside the package) and in a wheel (inside it)."""
+"""Finds queries/, reports/ and docs/ in a checkout (beside the package) and in a wheel (inside it)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def folder(name: str) -> Path:
-    """The folder `queries` or `reports`. Raises FileNotFoundError when the installation is incomplete."""
+    """The folder `queries`, `reports` or `docs`. Raises FileNotFoundError when the installation is incomplete."""
     for base in (_PACKAGE, _PACKAGE.parent):
         if (base / name).is_dir():
             return base / name
@@ -21,3 +21,8 @@ def folder(name: str) -> Path:
 def query(name: str) -> str:
     """The text of queries/NAME.sql."""
     return (folder("queries") / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def query_names() -> list[str]:
+    """The names of all queries, sorted."""
+    return sorted(path.stem for path in folder("queries").glob("*.sql"))

@@ -1,0 +1,64 @@
+"""Two ratios, each measured in one run against a named baseline: DuckDB's bare typed load of the same files into a table.
+
+    make bench                      # or: python bench/run.py [--lines N] [--records N] [--runs N]
+
+Every measurement is a process of its own, so that its peak memory is its own; start-up (interpreter and imports) is not
+counted, for the baseline as for us. Runs alternate, and the median of the pairwise ratios is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Generates the inputs once, measures, prints a table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--lines", type=int, default=1_000_000, help="gateway lines")
+    options.add_argument("--records", type=int, default=200_000, help="CloudTrail records")
+    options.add_argument("--runs", type=int, default=3)
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tightener-bench-") as folder:
+        base = Path(folder)
+        lines, trail = base / "gateway.jsonl", base / "trail"
+        _generate("gateway", asked.lines, lines)
+        _generate("cloudtrail", asked.records, trail)
+        _compare("gateway lines -> printed diff", "bare typed load", "suggest", "load_gateway", lines, asked.runs)
+        _compare("CloudTrail files -> database", "bare typed read_json", "ingest", "load_cloudtrail", trail, asked.runs)
+
+
+def _generate(kind: str, number: int, target: Path) -> None:
+    print(f"generating {number:,} {kind} records ...", flush=True)
+    subprocess.run([sys.executable, str(HERE / "generate.py"), kind, str(number), str(target)], check=True)
+
+
+def _compare(what: str, baseline: str, ours: str, theirs: str, source: Path, runs: int) -> None:
+    pairs = [(_measure(theirs, source), _measure(ours, source)) for _ in range(runs)]
+    ratios = [mine["seconds"] / bare["seconds"] for bare, mine in pairs]
+    print(f"\n{what}, against DuckDB's {baseline} into a table ({runs} runs)")
+    for name, index in ((baseline, 0), ("tightener", 1)):
+        seconds = statistics.median(pair[index]["seconds"] for pair in pairs)
+        memory = max(pair[index]["peak_mb"] for pair in pairs)
+        print(f"  {name:<22} {seconds:7.2f} s   peak {memory:6,.0f} MB")
+    print(f"  ratio                  {statistics.median(ratios):7.2f} x   ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+
+
+def _measure(job: str, source: Path) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="tightener-bench-") as folder:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "job.py"), job, str(source), folder], check=True, capture_output=True, text=True
+        )
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+-- question: which direct calls of the agent's principals did its gateway never see, in an hour in which its log is complete?
+-- grain: one CloudTrail request.
+-- inputs: event; agent_principal; second_witness; gateway_hour (source, hour: hours between a gateway's first and last line
+--         of a day that was read whole); gateway_line (hours in which this gateway logged anything).
+-- parameters: $agent, $first, $after.
+WITH alive AS (
+    SELECT DISTINCT date_trunc('hour', time) AS hour FROM event
+    WHERE source <> 'cloudtrail' AND time >= $first AND time < $after
+      AND CAST(time AS DATE) NOT IN (SELECT d.day FROM holed_day d JOIN log_file f ON f.id = d.file_id WHERE f.source <> 'cloudtrail')
+)
+SELECT e.time, e.action, e.resource, e.session, e.native_id, f.uri, e.position, e.outcome
+FROM event e
+JOIN log_file f ON f.id = e.file_id
+WHERE e.source = 'cloudtrail' AND e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)
+  AND e.time >= $first AND e.time < $after AND NOT e.indirect
+  AND e.outcome IN ('used', 'no_evidence', 'refused')
+  AND date_trunc('hour', e.time) IN (SELECT hour FROM alive)
+  AND EXISTS (SELECT 1 FROM event g WHERE g.source <> 'cloudtrail' AND g.agent = $agent)
+  AND NOT EXISTS (
+      SELECT 1 FROM second_witness w
+      WHERE w.file_id = e.file_id AND w.position = e.position AND w.part = e.part)
+ORDER BY e.time, e.native_id, e.part;

@@ -1,0 +1,96 @@
+-- question: none; the temporary tables and the macro that reading CloudTrail files needs.
+-- grain: ct_record, one native record as it was parsed. `chunk` and `idx` count inside the file, from 0 and 1.
+-- inputs: none
+-- parameters: none
+
+CREATE OR REPLACE TEMP TABLE ct_record (
+    file_id       INTEGER, chunk BIGINT, idx BIGINT,
+    position      BIGINT,                  -- known only on the exact path; elsewhere chunk offset + idx
+    native_id     VARCHAR,
+    time          TIMESTAMP, event_source VARCHAR, event_name VARCHAR,
+    reject        VARCHAR,                 -- NULL: readable
+    idle          VARCHAR,                 -- NULL: a use of some permission
+    region        VARCHAR, account VARCHAR, error_code VARCHAR, request_id VARCHAR,
+    by_service    BOOLEAN, indirect BOOLEAN, principal VARCHAR, session VARCHAR,
+    arns          STRUCT(arn VARCHAR, partial BOOLEAN)[],
+    params        JSON
+);
+
+-- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv.
+CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
+    CASE
+        WHEN v IS NULL OR v = '' OR v = 'HIDDEN_DUE_TO_SECURITY_REASONS' THEN NULL
+        WHEN how = 'arn' THEN CASE WHEN v LIKE 'arn:%' THEN v END
+        WHEN v LIKE 'arn:%' THEN NULL
+        WHEN how = '' THEN v
+        WHEN how = 'copy' THEN url_decode(ltrim(split_part(v, '?versionId=', 1), '/'))
+        WHEN how = 'queue' THEN NULLIF(replace(regexp_extract(v, '([0-9]+/[^/?]+)$', 1), '/', ':'), '')
+        WHEN how = 'key' THEN NULLIF(regexp_extract(v, '^(?:mrk-[0-9a-f]+|[0-9a-f]+(?:-[0-9a-f]+)+)$', 0), '')
+        WHEN how = 'slash' THEN ltrim(v, '/')
+        WHEN how = 'function' THEN regexp_replace(v, '^[0-9]+:function:', '')
+    END;
+
+-- `x` is one template of arn_template.csv with its two values read; NULL where one is missing. An unknown account is a
+-- pattern.
+CREATE OR REPLACE TEMP MACRO ct_fill(x, region, account, principal) AS {
+    'arn': NULLIF(
+        replace(replace(replace(replace(x.t.lead,
+            '{partition}', CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov'
+                                ELSE 'aws' END),
+            '{region}', region), '{account}', COALESCE(NULLIF(account, ''), '*')), '{principal}', principal)
+        || CASE WHEN x.t.path1 = '' THEN '' ELSE ct_value(x.v1, x.t.cut1) END
+        || x.t.middle
+        || CASE WHEN x.t.path2 = '' THEN '' ELSE ct_value(x.v2, x.t.cut2) END
+        || x.t.tail, ''),
+    'partial': x.t.pattern OR (account = '' AND contains(x.t.lead, '{account}'))
+};
+
+-- The first of the templates that can be filled in, as a list of one or none. The values are read in a step of their
+-- own: a macro repeats its arguments, and json_extract_string is the expensive one.
+CREATE OR REPLACE TEMP MACRO ct_first(templates, params, region, account, principal) AS
+    list_filter(
+        list_transform(
+            list_transform(templates, lambda t: {
+                't': t,
+                'v1': json_extract_string(params, NULLIF(t.path1, '')),
+                'v2': json_extract_string(params, NULLIF(t.path2, ''))}),
+            lambda x: ct_fill(x, region, account, principal)),
+        lambda f: f.arn IS NOT NULL)[1:1];
+
+-- Those of some ARNs that have one of the action's own formats (services/aws.py, shapes).
+CREATE OR REPLACE TEMP MACRO ct_fitting(arns, shapes) AS
+    list_filter(arns, lambda a: len(list_filter(shapes, lambda s: a.arn GLOB s.fit AND NOT a.arn GLOB s.unfit)) > 0);
+
+-- The tables that a DynamoDB call of several items or a PartiQL statement names; [] where it has none of that kind.
+CREATE OR REPLACE TEMP MACRO ct_table_names(params, pick) AS
+    CASE
+        WHEN pick = 'dynamodb-request-items' THEN json_keys(params, '$.requestItems')
+        WHEN pick = 'dynamodb-transact-get' THEN json_extract_string(params, '$.transactItems[*].get.tableName')
+        WHEN pick = 'dynamodb-transact-put' THEN json_extract_string(params, '$.transactItems[*].put.tableName')
+        WHEN pick = 'dynamodb-transact-update' THEN json_extract_string(params, '$.transactItems[*].update.tableName')
+        WHEN pick = 'dynamodb-transact-delete' THEN json_extract_string(params, '$.transactItems[*].delete.tableName')
+        WHEN pick = 'dynamodb-transact-conditionCheck'
+            THEN json_extract_string(params, '$.transactItems[*].conditionCheck.tableName')
+        WHEN pick LIKE 'dynamodb-partiql-%' THEN list_transform(
+            list_filter(
+                list_concat([json_extract_string(params, '$.statement')],
+                            json_extract_string(params, '$.statements[*].statement'),
+                            json_extract_string(params, '$.transactStatements[*].statement')),
+                lambda s: regexp_matches(s, '^\s*' || split_part(pick, '-', 3) || '\b', 'i')),
+            lambda s: replace(
+                regexp_extract(s, '(?i)\b(?:from|into|update)\s+((?:"[^"]+"|[\w.-]+)(?:\."[^"]+")?)', 1), '"."', '/index/'))
+    END;
+
+CREATE OR REPLACE TEMP MACRO ct_tables(params, pick, region, account) AS
+    list_distinct(list_transform(
+        list_filter(ct_table_names(params, pick), lambda n: n IS NOT NULL),
+        lambda n: CASE
+            WHEN n = '' THEN {'arn': '*', 'partial': true}
+            WHEN n LIKE 'arn:%' THEN {'arn': n, 'partial': false}
+            ELSE {'arn': ct_fill({'t': {'lead': 'arn:{partition}:dynamodb:{region}:{account}:table/' || replace(n, '"', ''),
+                                        'path1': '', 'middle': '', 'path2': '', 'tail': '', 'pattern': false,
+                                        'cut1': '', 'cut2': ''}, 'v1': '', 'v2': ''}, region, account, '').arn,
+                  'partial': account = ''}
+        END));
+
+CREATE OR REPLACE TEMP TABLE ct_bad (file_id INTEGER, position BIGINT, reason VARCHAR); -- from the exact path

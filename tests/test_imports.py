@@ -1,0 +1,67 @@
+"""Imports point one way: the rule of the house, read from the syntax tree of every module."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "tightener"
+
+# A module may import from its own room and from the rooms listed for it.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "resources": set(),
+    "model": {"errors"},
+    "services": {"model", "errors", "resources"},
+    "policy": {"services", "model", "errors", "resources"},
+    "logs": {"services", "model", "errors", "resources"},
+    "tighten": {"policy", "services", "logs", "model", "errors", "resources"},
+    "prove": {"policy", "services", "logs", "model", "errors", "resources"},
+    "config": {"policy", "services", "logs", "model", "errors", "resources"},
+    "results": {"prove", "tighten", "policy", "model", "errors"},
+    "report": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
+    "publish": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
+    "pipeline": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
+    "api": {"pipeline", "report", "results", "config", "errors", "resources"},
+    "commands": {"api", "pipeline", "report", "results", "config", "policy", "logs", "model", "errors", "resources"},
+    "cli": {"commands", "errors"},
+    "__init__": {"api", "errors"},
+}
+# policy/ may hand its patterns to logs (redaction, overlap) but never rules or documents.
+PATTERNS_ONLY = {("logs", "policy"): "tightener.policy.patterns", ("services", "policy"): "tightener.policy.patterns"}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _imported(tree: ast.Module) -> list[str]:
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tightener":
+            inside = node.module == "tightener" or (PACKAGE / node.module.split(".", 1)[1].replace(".", "/")).is_dir()
+            found += [f"{node.module}.{name.name}" for name in node.names] if inside else [node.module]
+        elif isinstance(node, ast.Import):
+            found += [name.name for name in node.names if name.name.startswith("tightener.")]
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_point_one_way(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert room in ROOMS, f"{path.name} stands in no room of the house"
+    for module in _imported(ast.parse(path.read_text(encoding="utf-8"))):
+        target = module.split(".")[1]
+        allowed = target == room or target in ROOMS[room] or module == PATTERNS_ONLY.get((room, target))
+        assert allowed, f"{path.relative_to(PACKAGE)} imports {module}"
+
+
+def test_the_proof_shares_no_code_with_the_tightening() -> None:
+    for path in [*(PACKAGE / "prove").rglob("*.py"), PACKAGE / "policy" / "contain.py"]:
+        for module in _imported(ast.parse(path.read_text(encoding="utf-8"))):
+            assert module.split(".")[1] != "tighten", f"{path.name} imports {module}"
+
+
+def test_files_stay_small() -> None:
+    long = {p.relative_to(PACKAGE).as_posix(): n for p in MODULES if (n := len(p.read_text().splitlines())) > 450}
+    assert not long, f"these files want to be two rooms: {long}"

@@ -1,0 +1,322 @@
+"""The commands: parse, call, print. No logic.
+
+The global options (--config, --db, --json, --quiet, --no-progress) may stand anywhere on the line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tightener import commands
+from tightener.commands import Context
+from tightener.errors import TightenerError
+
+app = typer.Typer(
+    name="tightener",
+    help="Least privilege for AI agents from what they really did: reads audit logs, compares them with the policy, "
+    "and proposes the smallest policy that keeps the agent working, proved never wider.",
+    epilog="--config, --db, --json, --quiet and --no-progress may stand anywhere on the line. "
+    "Exit codes: 0 done, 1 error, 2 usage, 3 no events or coverage too thin, 10 suggestions exist (with --exit-code), "
+    "11 verification failed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Agent = Annotated[str, typer.Option("--agent", help="The agent's name, as in the policy.")]
+Paths = Annotated[
+    list[str] | None, typer.Argument(help="Log files, folders or globs. Default: `logs:` in tightener.yaml.")
+]
+Policies = Annotated[
+    list[Path] | None, typer.Option("--policy", help="A policy file or folder. Default: `policy:` in tightener.yaml.")
+]
+Logs = Annotated[
+    list[str] | None,
+    typer.Option("--logs", help="Read these logs first, into a temporary database unless --db is given."),
+]
+Principals = Annotated[
+    list[str] | None, typer.Option("--principal", help="AWS principals (ARN patterns) that are this agent.")
+]
+WindowOption = Annotated[str, typer.Option("--window", help="How far to look back, in days: 90d.")]
+MinAge = Annotated[str, typer.Option("--min-age", help="Grants younger than this are left alone: 30d.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="End the window on this day, 2026-11-15. Default: the last logged day.")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Force a format: gateway, cloudtrail, or the name of a field map.")
+]
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="tightener.yaml. Default: in this folder or a parent.")
+    ] = None,
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", help="Database. Default: .tightener/tightener.duckdb beside the configuration."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; words go to stderr.")] = False,  # noqa: FBT002 - a flag
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only results and errors.")] = False,  # noqa: FBT002 - a flag
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="No progress bar.")] = False,  # noqa: FBT002 - a flag
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Global options."""
+    if version:
+        typer.echo(f"tightener {installed_version('tightener')}")
+        raise typer.Exit
+    ctx.obj = Context(config_path=config, database=db, json=json, quiet=quiet, progress=not no_progress and not quiet)
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    paths: Paths = None,
+    force_format: Format = None,
+    attempt: Annotated[
+        str | None,
+        typer.Option("--try", help="Show the first rows of this file as read, and what is missing. Stores nothing."),
+    ] = None,
+) -> None:
+    """Read logs into the database; every file once. Prints the reconciling sum by source."""
+    if attempt is not None:
+        commands.try_file(ctx.obj, attempt, force_format)
+    else:
+        commands.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
+
+
+@app.command()
+def status(ctx: typer.Context) -> None:
+    """What is known: sources, days, gaps, agents, rejected, unmapped."""
+    commands.status(ctx.obj)
+
+
+@app.command()
+def agents(ctx: typer.Context) -> None:
+    """Who acted, and which agent each principal maps to."""
+    commands.agents(ctx.obj)
+
+
+@app.command()
+def compare(
+    ctx: typer.Context,
+    agent: Agent,
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+    every: Annotated[bool, typer.Option("--all", help="One row a grant, wildcards written out.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Every grant with its status and evidence."""
+    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    commands.compare(ctx.obj, asked, datetime.now(UTC), every=every)
+
+
+@app.command()
+def suggest(
+    ctx: typer.Context,
+    agent: Agent,
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Print only the unified diff, for `git apply`.")] = False,  # noqa: FBT002 - a flag
+    write: Annotated[bool, typer.Option("--write", help="Write the proposal into the policy file.")] = False,  # noqa: FBT002 - a flag
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only this suggestion (may be repeated).")] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 10 when there are suggestions.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
+    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    shape = commands.SuggestOutput(diff=diff, write=write, exit_code=exit_code)
+    code = commands.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    ctx: typer.Context,
+    what: Annotated[
+        str, typer.Argument(help="A grant (3/s3:GetObject), a suggestion's id, an event's id, or an error's slug.")
+    ],
+    agent: Annotated[str | None, typer.Option("--agent", help="Whose grant or suggestion.")] = None,
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """The whole story of one grant, suggestion, event or error: events, policy line, SQL."""
+    asked = commands.Question(agent or "", policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    commands.explain(ctx.obj, what, asked, datetime.now(UTC))
+
+
+@app.command()
+def decide(
+    ctx: typer.Context,
+    policy: Annotated[Path, typer.Argument(help="The policy file or folder.")],
+    agent: Annotated[str | None, typer.Option("--agent", help="Who asks.")] = None,
+    service: Annotated[str | None, typer.Option("--service", help="git, aws, stripe, tools, ...")] = None,
+    action: Annotated[str | None, typer.Option("--action", help="push, s3:GetObject, ...")] = None,
+    resource: Annotated[str, typer.Option("--resource", help="On what; absent by default.")] = "",
+    branch: Annotated[str, typer.Option("--branch", help="For git; absent by default.")] = "",
+    requests: Annotated[
+        str | None,
+        typer.Option(
+            "--requests", help="A file of JSON lines {agent, service, action, resource, branch}; - for stdin."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="The moment of the decision, RFC 3339 or a date. Default: now.")
+    ] = None,
+) -> None:
+    """The authoriser: allowed, needs_approval, denied or not_granted, with the rule's file and line."""
+    moment = _moment(at) or datetime.now(UTC)
+    if requests is not None:
+        commands.decide_many(policy, requests, moment)
+    elif agent and service and action:
+        commands.decide(ctx.obj, policy, (agent, service, action, resource, branch), moment)
+    else:
+        raise typer.BadParameter("give --agent, --service and --action, or --requests FILE")
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    old: Annotated[Path, typer.Argument(help="The policy in force: a file or folder.")],
+    new: Annotated[Path, typer.Argument(help="The policy that must not be wider.")],
+    agent: Annotated[str | None, typer.Option("--agent", help="Only this agent.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="From this moment on. Default: now.")] = None,
+) -> None:
+    """Prove that NEW is never wider than OLD, agent by agent, over all requests and all time to come."""
+    raise typer.Exit(commands.verify(ctx.obj, old, new, agent, _moment(at) or datetime.now(UTC)))
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    agent: Agent,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """One self-contained page for reviewers and auditors."""
+    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    commands.report(ctx.obj, asked, output, datetime.now(UTC))
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="usage, events or comparison.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet or .csv file.")],
+    agent: Annotated[str | None, typer.Option("--agent", help="Whose (events: of everybody by default).")] = None,
+    policy: Policies = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """Usage, events or the comparison as Parquet or CSV."""
+    asked = commands.Question(agent or "", policy, None, None, _days(window), _days(min_age), _date(as_of))
+    commands.export(ctx.obj, what, output, asked, datetime.now(UTC))
+
+
+@app.command()
+def sql(
+    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None
+) -> None:
+    """Print one of the queries behind every number."""
+    commands.sql(ctx.obj, name)
+
+
+def _days(text: str) -> int:
+    digits = text.removesuffix("d")
+    if not digits.isascii() or not digits.isdigit():
+        raise typer.BadParameter(f"{text!r} is not a number of days such as 90d")
+    return int(digits)
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-11-15") from None
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-11-15T12:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+_GLOBAL_FLAGS = ("--json", "--quiet", "--no-progress")
+_GLOBAL_VALUES = ("--config", "--db")
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the global options in front, wherever they stood (up to a `--`)."""
+    front: list[str] = []
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            rest += [word, *queue]
+            break
+        if word in _GLOBAL_FLAGS or word.startswith(tuple(f"{name}=" for name in _GLOBAL_VALUES)):
+            front.append(word)
+        elif word in _GLOBAL_VALUES:
+            front += [word, *queue[:1]]
+            del queue[:1]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    try:
+        code = app(hoist(arguments), prog_name="tightener", standalone_mode=False)
+    except TightenerError as error:
+        commands.fail(error, as_json="--json" in arguments)
+        return error.exit_code
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.TyperException as error:  # a usage error of the parser
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted; run the same command again, nothing is lost or doubled", err=True)
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""tightener.yaml: read, checked, every mistake explained with its line.
+
+policy: policies/            # a file, a folder, or a list of them
+logs: [logs/gateway, logs/AWSLogs]
+agents:
+  claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
+covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
+exceptions:
+  - {agent: claude-invoice-01, service: git, actions: [pull], reason: disaster drill, owner: dana, until: 2027-01-31}
+formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tightener.errors import ConfigError, Place
+from tightener.logs.formats.field_map import FieldMap
+from tightener.policy.patterns import matches
+
+FILE_NAME = "tightener.yaml"
+_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "formats")
+_AGENT = ("principals",)
+_EXCEPTION = ("agent", "service", "actions", "reason", "owner", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A person said keep: these grants are `excepted` up to and including the day `until`."""
+
+    agent: str
+    service: str
+    actions: tuple[str, ...]
+    reason: str
+    owner: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration, with every path made absolute against the file's folder."""
+
+    path: Path | None = None
+    policy: tuple[Path, ...] = ()
+    logs: tuple[str, ...] = ()
+    database: Path | None = None
+    principals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agent -> principal patterns
+    covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
+    exceptions: tuple[Exemption, ...] = ()
+    formats: Mapping[str, FieldMap] = field(default_factory=dict)
+
+    def agent_of(self, principal: str) -> str:
+        """The agent that a principal is, or '' when the configuration names none.
+
+        A principal that the patterns of several agents match is nobody's: guessing would credit one agent with
+        another's work.
+        """
+        found = [agent for agent, patterns in self.principals.items() if any(matches(p, principal) for p in patterns)]
+        return found[0] if len(found) == 1 else ""
+
+
+def find(start: Path) -> Path | None:
+    """The tightener.yaml of `start` or the nearest parent that has one."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def load(path: Path) -> Config:
+    """Reads one configuration file. Raises ConfigError with file and line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the configuration: {error.strerror}", slug="config-unreadable", place=Place(str(path))
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "the configuration is not UTF-8 text", slug="config-syntax", place=Place(str(path))
+        ) from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path))
+        raise ConfigError(
+            f"not valid YAML: {getattr(error, 'problem', error)}", slug="config-syntax", place=place
+        ) from error
+    return _Reader(path, root).config(data or {})
+
+
+class _Reader:
+    """Turns plain data into a Config; keeps the node graph to say where a mistake stands."""
+
+    def __init__(self, path: Path, root: yaml.Node | None) -> None:
+        self._path = path
+        self._root = root
+
+    def place(self, *keys: str | int) -> Place:
+        """Where the value under these keys stands (as far as the keys lead)."""
+        node, line, column = self._root, 1, 1
+        for key in keys:
+            found = None
+            if isinstance(node, yaml.MappingNode):
+                for name, value in node.value:
+                    if isinstance(name, yaml.ScalarNode) and name.value == str(key):
+                        found, line, column = value, name.start_mark.line + 1, name.start_mark.column + 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+                found = node.value[key]
+                line, column = found.start_mark.line + 1, found.start_mark.column + 1
+            if found is None:
+                break
+            node = found
+        return Place(str(self._path), line, column)
+
+    def fail(self, message: str, *keys: str | int, hint: str = "") -> ConfigError:
+        return ConfigError(message, slug="config-invalid", place=self.place(*keys), hint=hint)
+
+    def config(self, data: Any) -> Config:
+        data = self._mapping(data, _TOP)
+        base = self._path.resolve().parent
+        agents = self._mapping(data.get("agents") or {}, None, "agents")
+        formats = self._mapping(data.get("formats") or {}, None, "formats")
+        database = data.get("database")
+        return Config(
+            path=self._path.resolve(),
+            policy=tuple(base / p for p in self._strings(data.get("policy", []), "policy")),
+            logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
+            database=base / str(database) if database else None,
+            principals={str(name): self._principals(name, value) for name, value in agents.items()},
+            covers={
+                str(name): self._strings(value, "covers", name)
+                for name, value in self._mapping(data.get("covers") or {}, None, "covers").items()
+            },
+            exceptions=tuple(
+                self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
+            ),
+            formats={
+                str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
+                for name, value in formats.items()
+            },
+        )
+
+    def _principals(self, name: str, value: Any) -> tuple[str, ...]:
+        value = self._mapping(value or {}, _AGENT, "agents", name)
+        return self._strings(value.get("principals", []), "agents", name, "principals")
+
+    def _exception(self, index: int, value: Any) -> Exemption:
+        value = self._mapping(value, _EXCEPTION, "exceptions", index)
+        missing = [key for key in _EXCEPTION if value.get(key) in (None, "", [])]
+        if missing:
+            raise self.fail(
+                f"this exception lacks {', '.join(missing)}",
+                "exceptions",
+                index,
+                hint="an exception says what is kept, why, who answers for it and until which day",
+            )
+        if type(value["until"]) is not date:
+            raise self.fail("`until` must be a date such as 2027-01-31", "exceptions", index, "until")
+        return Exemption(
+            agent=str(value["agent"]),
+            service=str(value["service"]),
+            actions=self._strings(value["actions"], "exceptions", index, "actions"),
+            reason=str(value["reason"]),
+            owner=str(value["owner"]),
+            until=value["until"],
+        )
+
+    def _mapping(self, value: Any, known: tuple[str, ...] | None, *keys: str | int) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            what = f"`{keys[-1]}`" if keys else "the configuration"
+            raise self.fail(f"{what} must be a mapping, not {type(value).__name__}", *keys)
+        for key in value if known is not None else ():
+            if key not in (known or ()):
+                near = difflib.get_close_matches(str(key), known or (), n=1)
+                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known or ())}"
+                raise self.fail(f"unknown key `{key}`", *keys, str(key), hint=hint)
+        return value
+
+    def _list(self, value: Any, *keys: str | int) -> list[Any]:
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.fail(f"`{keys[-1]}` must be a list", *keys)
+        return value
+
+    def _strings(self, value: Any, *keys: str | int) -> tuple[str, ...]:
+        values = value if isinstance(value, list) else [value]
+        for item in values:
+            if not isinstance(item, str) or not item:
+                raise self.fail(f"`{keys[-1]}` must hold text, not {item!r}", *keys, hint="put it in quotes")
+        return tuple(values)

@@ -1,0 +1,238 @@
+"""AWS CloudTrail: files -> texts of about a megabyte -> one json_transform in DuckDB -> requests by joins.
+
+Python touches whole texts and the distinct (eventSource, eventName) pairs, never the fields of single records; what is
+not laid out the regular way goes record by record through cloudtrail_text.exact. Facts: services/data/*.csv.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+
+import duckdb
+import pyarrow as pa
+
+from tightener.logs.files import LogFile, read_pieces
+from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
+from tightener.resources import query
+from tightener.services.aws import resolve, shapes, templates
+from tightener.services.catalogue import rows
+from tightener.services.outcomes import error_class
+
+_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,256}")
+_BATCH = 4 << 20  # bytes of JSON handed to DuckDB at a time
+_WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
+_AHEAD = 4
+
+_TEXT = pa.schema(
+    [
+        ("file_id", pa.int32()),
+        ("chunk", pa.int64()),
+        ("position", pa.int64()),
+        ("native_id", pa.string()),
+        ("doc", pa.string()),
+    ]
+)
+_SHAPE = pa.struct([("fit", pa.string()), ("unfit", pa.string())])
+_TEMPLATE = pa.struct(
+    [(name, pa.string()) for name in ("lead", "path1", "cut1", "middle", "path2", "cut2", "tail")]
+    + [("first", pa.bool_()), ("pattern", pa.bool_())]
+)
+_MAP = pa.schema(
+    [
+        ("event_source", pa.string()),
+        ("event_name", pa.string()),
+        ("nr", pa.int32()),
+        ("of", pa.int32()),
+        ("conditional", pa.bool_()),
+        ("action", pa.string()),
+        ("mapped", pa.bool_()),
+        ("problem", pa.string()),
+        ("needs_permission", pa.bool_()),
+        ("when_path", pa.string()),
+        ("when_text", pa.string()),
+        ("when_wanted", pa.bool_()),
+        ("pick", pa.string()),
+        ("shapes", pa.list_(_SHAPE)),
+        ("templates", pa.list_(_TEMPLATE)),
+    ]
+)
+
+_Row = tuple[int, int, int | None, str | None, bytes]
+
+
+def _map_rows(event_source: str, event_name: str) -> Iterator[dict[str, object]]:
+    """The rows of ct_map for one pair: one for each request that such an event may make."""
+    problem = None
+    if not (_NAME.fullmatch(event_source) and _NAME.fullmatch(event_name)):
+        problem = "eventSource or eventName is no name"
+    requests = resolve(event_source, event_name)
+    for nr, request in enumerate(requests):
+        yield {
+            "event_source": event_source,
+            "event_name": event_name,
+            "nr": nr,
+            "of": len(requests),
+            "conditional": any(one.when_path or one.pick.startswith("dynamodb-") for one in requests),
+            "problem": problem,
+            "shapes": [asdict(shape) for shape in shapes(request.action)],
+            "templates": [asdict(template) for template in templates(request.action, request.pick)],
+            **{
+                name: getattr(request, name)
+                for name in ("action", "mapped", "needs_permission", "when_path", "when_text", "when_wanted", "pick")
+            },
+        }
+
+
+class _Reading:
+    """One pass over some files: the regular texts on the way to DuckDB, and what has to be read again exactly."""
+
+    def __init__(self, files: Sequence[LogFile]) -> None:
+        self.files = files
+        self.problems: dict[int, str] = {file.id: "" for file in files}
+        self.irregular: set[int] = set()
+
+    def _regular(self, file: LogFile) -> Iterator[_Row]:
+        pieces = read_pieces(file)
+        try:
+            for chunk, doc in enumerate(arrays(pieces)):
+                yield file.id, chunk, None, None, doc
+        except IrregularError:
+            self.irregular.add(file.id)
+
+    def _whole(self, file: LogFile) -> list[_Row]:
+        return list(self._regular(file))
+
+    def regular_rows(self) -> Iterator[_Row]:
+        """The texts of all files in order; small files are decompressed ahead by two threads (isal frees the GIL)."""
+        ahead: deque[tuple[LogFile, Future[list[_Row]] | None]] = deque()
+        waiting = iter(self.files)
+        with ThreadPoolExecutor(2) as pool:
+            while True:
+                while len(ahead) < _AHEAD and (file := next(waiting, None)) is not None:
+                    ahead.append((file, pool.submit(self._whole, file) if file.size <= _WHOLE else None))
+                if not ahead:
+                    return
+                file, future = ahead.popleft()
+                yield from future.result() if future else self._regular(file)
+
+    def exact_rows(self, con: duckdb.DuckDBPyConnection) -> Iterator[_Row]:
+        """The records of the files that are not regular, one text each; broken ones go to ct_bad at once."""
+        for file in self.files:
+            if file.id not in self.irregular:
+                continue
+            found = exact(b"".join(read_pieces(file)))
+            if found.problem:
+                self.problems[file.id] = found.problem
+            if found.bad:
+                bad = [(file.id, position, reason) for position, reason in found.bad]
+                con.cursor().executemany("INSERT INTO ct_bad VALUES (?, ?, ?)", bad)
+            for record in found.records:
+                yield file.id, record.position, record.position, record.native_id, b"[%b]" % record.text
+
+    def batches(self, source: Iterator[_Row]) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow batches of about `_BATCH` bytes. A text that is not UTF-8 makes its file irregular."""
+        held: list[_Row] = []
+        size = 0
+        for row in source:
+            held.append(row)
+            size += len(row[4])
+            if size >= _BATCH:
+                yield self._batch(held)
+                held, size = [], 0
+        if held:
+            yield self._batch(held)
+
+    def _batch(self, held: list[_Row]) -> pa.RecordBatch:
+        try:
+            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            sound = [row for row in held if _is_utf8(row[4])]
+            self.irregular.update({row[0] for row in held} - {row[0] for row in sound})
+            self.irregular.update(row[0] for row in held if row not in sound)
+            held = sound
+            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+        columns = list(zip(*(row[:4] for row in held), strict=True)) or [(), (), (), ()]
+        arrays_ = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
+        return pa.record_batch([*arrays_, docs], schema=_TEXT)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class CloudTrail:
+    """The format `cloudtrail`: `{"Records": [...]}`, a top-level array, or one record (or EventBridge event) a line."""
+
+    name = "cloudtrail"
+    source = "cloudtrail"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the decompressed beginning of a file looks like CloudTrail's records (an empty delivery included)."""
+        if re.match(rb'\s*\{\s*"Records"\s*:\s*\[\s*\]\s*\}\s*$', head):
+            return True
+        return all(f'"{key}"'.encode() in head for key in ("eventSource", "eventName")) and any(
+            f'"{key}"'.encode() in head for key in ("userIdentity", "eventVersion", "awsRegion")
+        )
+
+    def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
+        """Read the files into the temporary tables of logs/staging.py.
+
+        Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
+        """
+        reading = _Reading(files)
+        con.execute(query("stage_cloudtrail_tables"))
+        kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
+        _register(con, "ct_event_type", pa.table(list(zip(*kinds, strict=True)), names=["event_type", "reason"]))
+        self._records(con, reading, reading.regular_rows())
+        self._find_irregular(con, reading)
+        if reading.irregular:
+            ids = sorted(reading.irregular)
+            con.execute("DELETE FROM ct_record WHERE list_contains(?, file_id)", [ids])
+            self._records(con, reading, reading.exact_rows(con))
+        self._lookups(con, reading)
+        con.execute(query("stage_cloudtrail"))
+        for name in ("ct_event_type", "ct_map", "ct_error", "ct_problem"):
+            con.unregister(name)
+
+    @staticmethod
+    def _records(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iterator[_Row]) -> None:
+        reader = pa.RecordBatchReader.from_batches(_TEXT, reading.batches(source))
+        con.register("ct_text", reader)
+        con.execute(query("stage_cloudtrail_record"))
+        con.unregister("ct_text")
+
+    @staticmethod
+    def _find_irregular(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:
+        """Texts that are not JSON, and records that need the hash of their own text, send their file the exact way."""
+        found = con.execute("SELECT DISTINCT file_id FROM ct_record WHERE native_id IS NULL").fetchall()
+        reading.irregular.update(row[0] for row in found)
+
+    @staticmethod
+    def _lookups(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:
+        """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
+        pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
+        mapping = [row for source, name in pairs for row in _map_rows(source, name)]
+        _register(con, "ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
+        codes = [row[0] for row in con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()]
+        outcomes = [str(error_class(code)) for code in codes]
+        _register(
+            con, "ct_error", pa.table([pa.array(codes, pa.string()), pa.array(outcomes, pa.string())], ["code", "outcome"])
+        )
+        ids, problems = list(reading.problems), list(reading.problems.values())
+        _register(
+            con,
+            "ct_problem",
+            pa.table([pa.array(ids, pa.int32()), pa.array(problems, pa.string())], ["file_id", "problem"]),
+        )
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    con.register(name, table)

@@ -1,0 +1,241 @@
+"""CloudTrail's carriers cut into JSON arrays of whole records, without looking into the records.
+
+The regular way cuts where one record ends and the next begins with the same first key: that text cannot stand inside a
+JSON string (its quotes would be escaped), and a cut inside a nested list leaves brackets open, which the JSON reader
+notices. Whatever is not regular is read again record by record in `exact`, slowly and exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+CHUNK = 1 << 20
+_HEAD = 1 << 16
+_LONGEST_WALK = 4 << 20
+_OPEN = re.compile(rb'\s*(\{\s*"Records"\s*:\s*)?\[\s*')
+_CLOSE_OBJECT = re.compile(rb"\s*\]\s*\}\s*")
+_CLOSE_ARRAY = re.compile(rb"\s*\]\s*")
+_FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]+)"')
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
+_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}"]+', re.DOTALL)
+
+
+class IrregularError(ValueError):
+    """The text is not laid out the regular way (or not JSON): read it with `exact`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExactRecord:
+    """One record found by `exact`: its 1-based number, its own id or the hash of its canonical form, its JSON."""
+
+    position: int
+    native_id: str
+    text: bytes
+
+
+@dataclass(slots=True)
+class Exact:
+    """What `exact` found: good records, broken ones as (position, reason), and what is wrong with the file ('')."""
+
+    records: list[ExactRecord] = field(default_factory=list)
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    problem: str = ""
+
+    def add(self, value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Take one JSON value: a record, a wrapper of one (EventBridge), or a carrier of several."""
+        if isinstance(value, dict) and isinstance(value.get("Records"), list):
+            for inner in value["Records"]:
+                self.add(inner)
+            return
+        if isinstance(value, dict) and isinstance(value.get("detail"), dict):
+            value = value["detail"]
+        position = len(self.records) + len(self.bad) + 1
+        if not isinstance(value, dict):
+            self.bad.append((position, "not a JSON object"))
+            return
+        own = value.get("eventID")
+        if not isinstance(own, str) or not own:
+            own = "sha256:" + hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        self.records.append(ExactRecord(position, own, orjson.dumps(value)))
+
+    def refuse(self, reason: str) -> None:
+        """Count one record that cannot be read."""
+        self.bad.append((len(self.records) + len(self.bad) + 1, reason))
+
+
+def separator(key: bytes) -> re.Pattern[bytes]:
+    """Where one record ends and the next one, with this first key, begins."""
+    return re.compile(rb'\}\s*,?\s*(?=\{\s*"' + re.escape(key) + rb'")')
+
+
+def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """JSON arrays of whole records, of about `CHUNK` bytes, from a file's decompressed bytes in pieces.
+
+    Raises IrregularError, also after some arrays, when the text is not regular. Memory is bounded by the longest record.
+    """
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        if len(buffer) >= _HEAD:
+            break
+    if b'"detail-type"' in buffer:
+        raise IrregularError("wrapped events")
+    opening = _OPEN.match(buffer)
+    if opening is None:
+        yield from _lines(buffer, pieces)
+        return
+    close = _CLOSE_OBJECT if opening[1] else _CLOSE_ARRAY
+    start = opening.end()
+    del opening  # a match keeps the buffer from being cut
+    del buffer[:start]
+    yield from _cut(buffer, pieces, close)
+
+
+def _cut(buffer: bytearray, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[bytes]:
+    match = _FIRST_KEY.match(buffer)
+    split = separator(match[1]) if match else None
+    del match
+    searched = 0
+    while True:
+        while split is not None and len(buffer) > CHUNK:
+            found = split.search(buffer, max(searched, CHUNK // 2))
+            if found is None:
+                searched = max(0, len(buffer) - 4096)
+                break
+            record_end, next_start = found.start() + 1, found.end()
+            del found
+            yield b"[%b]" % bytes(buffer[:record_end])
+            del buffer[:next_start]
+            searched = 0
+        piece = next(pieces, b"")
+        if not piece:
+            break
+        buffer += piece
+    end = max(buffer.rfind(b"]"), 0)
+    # The bracket that closes the records is the last one of the text; white space may stand before it.
+    tail = close.fullmatch(buffer, end)
+    regular = tail is not None
+    del tail
+    if not regular:
+        raise IrregularError("the records are not closed")
+    body = bytes(buffer[:end])
+    if body.strip():
+        yield b"[%b]" % body
+
+
+def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """One record a line. A line break cannot stand inside a JSON string, so lines joined by commas are an array."""
+    if not buffer.lstrip().startswith(b"{"):
+        raise IrregularError("no JSON")
+    while True:
+        while len(buffer) > CHUNK:
+            end = buffer.find(b"\n", CHUNK // 2)
+            if end < 0:
+                break
+            yield b"[%b]" % bytes(buffer[:end]).strip().replace(b"\n", b",")
+            del buffer[: end + 1]
+        piece = next(pieces, b"")
+        if not piece:
+            break
+        buffer += piece
+    body = bytes(buffer).strip()
+    if body:
+        yield b"[%b]" % body.replace(b"\n", b",")
+
+
+def exact(text: bytes) -> Exact:
+    """Every record of a text that is not regular: broken ones are counted and named, the rest is kept."""
+    found = Exact()
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    else:
+        if isinstance(whole, dict) and not {"Records", "detail", "eventName", "eventSource"} & whole.keys():
+            found.problem = "no CloudTrail records in it"
+            return found
+        for value in whole if isinstance(whole, list) else [whole]:
+            found.add(value)
+        return found
+    opening = _OPEN.match(text)
+    if opening is None and _by_line(text, found):
+        return found
+    _scan(text, opening.end() if opening else 0, found)
+    return found
+
+
+def _by_line(text: bytes, found: Exact) -> bool:
+    """Read one record a line, if the first line that is not blank is a whole record."""
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    if not lines or not _is_json(lines[0]):
+        return False
+    for line in lines:
+        try:
+            found.add(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            found.refuse("not JSON")
+    return True
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _end_of_object(text: bytes, start: int) -> int:
+    """The index behind the brace that closes the one at `start`; 0 when it is not closed within reach."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start, start + _LONGEST_WALK):
+        if token[0] == b"{":
+            depth += 1
+        elif token[0] == b"}":
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    return 0
+
+
+def _scan(text: bytes, start: int, found: Exact) -> None:
+    key = _FIRST_KEY.match(text, start)
+    split = separator(key[1] if key else b"eventVersion")
+    while True:
+        brace = text.find(b"{", start)
+        gap = text[start : brace if brace >= 0 else len(text)]
+        for _ in _WORD.finditer(gap):
+            found.refuse("not a JSON object")
+        if brace < 0:
+            return
+        opening = _OPEN.match(text, brace)
+        if opening:  # another carrier behind the first one
+            start = opening.end()
+            continue
+        start = _take(text, brace, split, found)
+
+
+def _take(text: bytes, brace: int, split: re.Pattern[bytes], found: Exact) -> int:
+    """Read the record that begins at `brace`, or refuse it; the index at which to go on."""
+    following = split.search(text, brace + 1)
+    for end in (following.start() + 1 if following else 0, _end_of_object(text, brace)):
+        if end and _is_json(text[brace:end]):
+            found.add(orjson.loads(text[brace:end]))
+            return end
+    if following:
+        found.refuse("not JSON")
+        return following.start() + 1
+    end = _end_of_object(text, brace)
+    if end:
+        found.refuse("not JSON")
+        return end
+    # The last record has no end: it was cut off, which is a property of the file.
+    found.problem = f"ends inside record {len(found.records) + len(found.bad) + 1:,}"
+    return len(text)

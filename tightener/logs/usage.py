@@ -1,0 +1,74 @@
+"""What an agent did in a window, rolled up: the temp tables `usage` and `request` that everything later reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import duckdb
+
+from tightener.errors import NoEvidence
+from tightener.model import Window
+from tightener.resources import query
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The first and last day that the logs cover, and how many requests they hold."""
+
+    first: date
+    last: date
+    events: int
+
+
+def span(con: duckdb.DuckDBPyConnection) -> Span:
+    """The days covered by everything ingested. Raises NoEvidence when there is nothing."""
+    row = con.execute(query("span")).fetchone()
+    if row is None or row[0] is None:
+        raise NoEvidence(
+            "there are no events in the database",
+            slug="no-events",
+            hint="read logs first: tightener ingest PATH...",
+        )
+    return Span(row[0], row[1], row[2])
+
+
+def window(con: duckdb.DuckDBPyConnection, days: int, as_of: date | None) -> Window:
+    """The window of at most `days` days that ends at the last logged day, or at `as_of`.
+
+    It never begins before the logs do: a day without any log is no evidence. Raises NoEvidence when nothing is left.
+    """
+    covered = span(con)
+    last = min(as_of, covered.last) if as_of else covered.last
+    first = max(covered.first, last - timedelta(days=days - 1))
+    if first > last:
+        raise NoEvidence(
+            f"the logs begin on {covered.first}, after {last}", slug="no-events", hint="choose a later --as-of"
+        )
+    return Window(first, last)
+
+
+def bounds(window: Window) -> tuple[datetime, datetime]:
+    """The window's first moment, and the first moment behind it (naive UTC, as the database stores times)."""
+    return datetime.combine(window.first, time()), datetime.combine(window.last + timedelta(days=1), time())
+
+
+def principals_of(con: duckdb.DuckDBPyConnection, agent: str, agent_of: Callable[[str], str]) -> list[str]:
+    """The logged principals that `agent_of` says are this agent, sorted."""
+    seen = con.execute("SELECT DISTINCT principal FROM event WHERE principal <> '' ORDER BY ALL").fetchall()
+    return [principal for (principal,) in seen if agent_of(principal) == agent]
+
+
+def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, agent_of: Callable[[str], str]) -> None:
+    """Makes the temp tables `collected`, `agent_principal`, `second_witness`, `usage` and `request`."""
+    first, after = bounds(window)
+    inputs = {"agent": agent, "first": first, "after": after}
+    con.execute("CREATE OR REPLACE TEMP TABLE collected AS SELECT $agent::VARCHAR AS agent", {"agent": agent})
+    con.execute("CREATE OR REPLACE TEMP TABLE agent_principal (principal VARCHAR)")
+    principals = principals_of(con, agent, agent_of)
+    if principals:
+        con.executemany("INSERT INTO agent_principal VALUES (?)", [[p] for p in principals])
+    con.execute(query("second_witness"), inputs)
+    con.execute(query("usage"), inputs)
+    con.execute(query("request"))

@@ -1,0 +1,233 @@
+"""The whole program on one screen: ingest -> compare -> suggest -> prove -> report.
+
+Each step takes what the one before it returned. Nothing here prints, and the clock is an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from tightener.config import Config
+from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
+from tightener.logs import coverage, ingest, store, usage
+from tightener.logs.staging import Progress
+from tightener.model import Effect, Window
+from tightener.policy import diff, document
+from tightener.policy.document import PolicySet
+from tightener.policy.patterns import matches
+from tightener.policy.rules import boxes_of
+from tightener.prove.proof import Proof, prove
+from tightener.prove.replay import exercised
+from tightener.results import Proposal, Study
+from tightener.services.semantics import fold_action
+from tightener.tighten.ages import ages
+from tightener.tighten.compare import Comparison, Terms, compare
+from tightener.tighten.suggest import changes, suggest, with_required
+from tightener.tighten.suggestion import Suggestion
+
+WINDOW_DAYS = 90
+MIN_AGE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An open database with its configuration."""
+
+    con: duckdb.DuckDBPyConnection
+    config: Config
+    temporary: bool = False  # in memory, for one run: it has no past of its own
+
+
+def open_project(config: Config, database: Path | None) -> Project:
+    """Opens the database (None = a temporary one in memory)."""
+    return Project(store.open(database), config, temporary=database is None)
+
+
+def read_logs(
+    project: Project,
+    paths: Sequence[str],
+    now: datetime,
+    progress: Callable[[Progress], None],
+    force_format: str | None = None,
+) -> ingest.IngestReport:
+    """Reads logs into the database; a file that it knows already costs nothing."""
+    return ingest.ingest(
+        project.con,
+        paths,
+        now=now,
+        formats=project.config.formats,
+        force_format=force_format,
+        progress=progress,
+    )
+
+
+def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
+    """The policy files: those named, else those of the configuration."""
+    paths = paths or project.config.policy
+    if not paths:
+        raise TightenerError(
+            "no policy file is named",
+            slug="no-policy",
+            hint="give --policy FILE, or `policy:` in tightener.yaml",
+        )
+    return document.load(paths)
+
+
+def study(
+    project: Project,
+    policies: PolicySet,
+    agent: str,
+    *,
+    days: int = WINDOW_DAYS,
+    as_of: date | None = None,
+    min_age: int = MIN_AGE_DAYS,
+) -> Study:
+    """Compares one agent's grants with its use over the window."""
+    if agent not in policies.agents:
+        known = ", ".join(sorted(policies.agents)) or "none"
+        raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
+    policy, file = policies.agents[agent], policies.file_of(agent)
+    window = collect(project, agent, days, as_of)
+    seen = coverage.measure(
+        project.con,
+        agent,
+        window,
+        project.config.covers,
+        trail_sees_agent=bool(usage.principals_of(project.con, agent, project.config.agent_of)),
+    )
+    terms = Terms(
+        window=window,
+        asked_days=days,
+        min_age=min_age,
+        coverage=seen,
+        excepted=_excepted(project.config, agent, window.last),
+        granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
+    )
+    comparison = compare(project.con, policy, terms)
+    return Study(file, comparison, exercised(project.con))
+
+
+def collect(project: Project, agent: str, days: int, as_of: date | None) -> Window:
+    """Rolls up what one agent did; the window ends at the last logged day or at `as_of`."""
+    window = usage.window(project.con, days, as_of)
+    usage.collect(project.con, agent, window, project.config.agent_of)
+    return window
+
+
+def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposal:
+    """Suggests, proves every edit by itself, and the composition again.
+
+    Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
+    """
+    enough(found.comparison)
+    every = suggest(project.con, found.comparison)
+    chosen = with_required(_chosen(every, only), every) if only else every
+    kept: list[Suggestion] = []
+    left_out: list[tuple[Suggestion, str]] = []
+    for one in chosen:
+        alone = with_required([one], every)
+        missing = [s for s in alone if s is not one and s not in kept]
+        reason = f"it needs {missing[0].id}, which is left out" if missing else _proof(found, alone, one).reason
+        if reason:
+            left_out.append((one, reason))
+        else:
+            kept.append(one)
+    text = _apply(found, kept)
+    whole = _proof(found, kept)
+    if not whole.holds:
+        raise VerificationFailed(
+            f"the composed proposal for {found.policy.name} does not hold: {whole.reason}",
+            slug="proposal-not-proved",
+            hint="nothing was written; try single suggestions with --only ID",
+        )
+    name = diff.name_in_repository(Path(found.file.path))
+    return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
+
+
+def write(proposal: Proposal) -> None:
+    """Writes the new text over the policy file, unless the file has changed since it was read."""
+    path = Path(proposal.study.file.path)
+    if document.read_text(path) != proposal.study.file.text:
+        raise TightenerError(f"{path} has changed meanwhile", slug="file-changed", hint="run suggest again")
+    temporary = path.with_name(f".{path.name}.tightener")
+    temporary.write_bytes(document.encode(proposal.text))
+    temporary.chmod(path.stat().st_mode)
+    temporary.replace(path)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a policy file's bytes, hex."""
+    return hashlib.sha256(document.encode(text)).hexdigest()
+
+
+def _apply(found: Study, chosen: Sequence[Suggestion]) -> str:
+    return found.file.rewrite(changes(chosen)) if chosen else found.file.text
+
+
+def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
+    """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
+    name = found.policy.name
+    new = document.parse(_apply(found, chosen), found.file.path).agents[name]
+    only = None
+    if one is not None:
+        own = [b for b in boxes_of(found.policy, one.rule.service) if b.rule == one.rule.index]
+        only = [
+            (service, action)
+            for service, action in found.requests.whole
+            if service == one.rule.service and any(matches(b.action, fold_action(service, action)) for b in own)
+        ]
+    return prove(found.policy, new, found.requests, found.comparison.terms.moment, only)
+
+
+def _chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion]:
+    unknown = [wanted for wanted in only if wanted not in {s.id for s in every}]
+    if unknown:
+        known = ", ".join(s.id for s in every) or "none"
+        raise TightenerError(
+            f"there is no suggestion {unknown[0]}", slug="unknown-suggestion", hint=f"there are: {known}"
+        )
+    return [s for s in every if s.id in only]
+
+
+def enough(comparison: Comparison) -> None:
+    """Raises NoEvidence where no source could have shown enough days of anything that the agent is granted."""
+    terms = comparison.terms
+    best = max((g.observed_days for g in comparison.grants), default=0)
+    granted = any(r.effect is not Effect.DENY for r in comparison.policy.rules)
+    if granted and best < terms.days_needed:
+        raise NoEvidence(
+            f"coverage is too thin to say anything: at best {best} whole days of log, {terms.days_needed} are needed",
+            slug="thin-coverage",
+            hint="read more logs, or ask for a shorter --window",
+        )
+
+
+def _excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
+    live = [e for e in config.exceptions if e.agent == agent and e.until >= day]
+
+    def reason(service: str, action: str) -> str:
+        for e in live:
+            if e.service == service and any(
+                matches(fold_action(service, p), fold_action(service, action)) for p in e.actions
+            ):
+                return f"kept by {e.owner} until {e.until}: {e.reason}"
+        return ""
+
+    return reason
+
+
+def with_principals(config: Config, agent: str, patterns: Sequence[str]) -> Config:
+    """The configuration with further principals for one agent (--principal)."""
+    if not patterns:
+        return config
+    principals: Mapping[str, tuple[str, ...]] = {
+        **config.principals,
+        agent: (*config.principals.get(agent, ()), *patterns),
+    }
+    return replace(config, principals=principals)

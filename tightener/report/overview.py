@@ -1,0 +1,245 @@
+"""What `ingest`, `status`, `agents` and `verify` answer: one document each, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from tightener.config import Config
+from tightener.logs import usage
+from tightener.logs.formats.field_map import TryResult
+from tightener.logs.ingest import IngestReport
+from tightener.policy.verify import SetVerdict
+from tightener.report.defuse import visible
+from tightener.report.terminal import Printer
+from tightener.resources import query
+
+_SUM = ("records", "accepted", "duplicate", "rejected", "not_use", "unmapped")
+_MOST = 10
+
+
+def ingest_document(done: IngestReport) -> dict[str, Any]:
+    """`tightener.ingest/1`."""
+    return {
+        "schema": "tightener.ingest/1",
+        "sources": [
+            {
+                "source": s.source,
+                "read": s.records,
+                "accepted": s.accepted,
+                "duplicate": s.duplicate,
+                "rejected": s.rejected,
+                "not_use": s.not_use,
+                "unmapped": s.unmapped,
+            }
+            for s in done.sources
+        ],
+        "files_read": len(done.files),
+        "files_known": done.already_read,
+        "problems": [{"path": p.path, "problem": p.message} for p in done.problems],
+    }
+
+
+def ingest_words(out: Printer, done: IngestReport) -> None:
+    """The sum by source, then every problem on a line."""
+    known = f", {done.already_read:,} known already" if done.already_read else ""
+    out.line(f"{len(done.files):,} files read{known}")
+    if done.sources:
+        out.table(
+            ("source", "read", "= accepted", "+ duplicate", "+ rejected", "+ not a use", "(unmapped)"),
+            [
+                (s.source, *(f"{n:,}" for n in (s.records, s.accepted, s.duplicate, s.rejected, s.not_use, s.unmapped)))
+                for s in done.sources
+            ],
+        )
+    for p in done.problems:
+        out.line(f"- {p.path}: {p.message}")
+
+
+def try_document(shown: TryResult) -> dict[str, Any]:
+    """`tightener.try/1`."""
+    return {
+        "schema": "tightener.try/1",
+        "format": shown.format,
+        "records": shown.records,
+        "rows": [dict(row) for row in shown.rows],
+        "missing": list(shown.missing),
+    }
+
+
+def try_words(out: Printer, shown: TryResult) -> None:
+    """The first rows as read, one field a line, and what is missing."""
+    out.line(f"read as {shown.format}: {shown.records:,} records looked at; nothing is stored")
+    for i, row in enumerate(shown.rows, start=1):
+        out.line()
+        out.line(f"row {i}", style="bold")
+        out.fields([(str(name), visible(str(value))) for name, value in row.items()])
+    if shown.missing:
+        out.line()
+        out.line("What is missing", style="bold")
+        for text in shown.missing:
+            out.line(f"- {text}")
+
+
+def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
+    """`tightener.status/1`. Raises NoEvidence for an empty database."""
+    covered = usage.span(con)
+    names = ("source", "files", *_SUM, "first", "last", "files_with_problems")
+    sources = [dict(zip(names, row, strict=True)) for row in con.execute(query("status")).fetchall()]
+    for source in sources:
+        source["first"], source["last"] = (
+            None if t is None else f"{t.isoformat()}Z" for t in (source["first"], source["last"])
+        )
+        source["missing_days"] = _missing(con, source["source"])
+    return {
+        "schema": "tightener.status/1",
+        "first_day": covered.first.isoformat(),
+        "last_day": covered.last.isoformat(),
+        "sources": sources,
+        "agents": sorted({a["agent"] for a in agents(con, config)["principals"] if a["agent"]}),
+        "rejected": [
+            dict(zip(("file", "reason", "records", "first_position"), row, strict=True))
+            for row in con.execute(query("rejected")).fetchall()
+        ],
+        "unmapped": [
+            {"service": service, "event": event, "count": count}
+            for service, event, count, *_ in con.execute(query("unmapped")).fetchall()
+        ],
+        "problems": [
+            {"file": uri, "problem": problem}
+            for uri, problem in con.execute(
+                "SELECT uri, problem FROM log_file WHERE problem <> '' ORDER BY uri"
+            ).fetchall()
+        ],
+    }
+
+
+def _missing(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    """The days between a source's first and last event on which it has none."""
+    days = [
+        d
+        for (d,) in con.execute(
+            "SELECT DISTINCT CAST(time AS DATE) AS d FROM event WHERE source = ? ORDER BY d", [source]
+        ).fetchall()
+    ]
+    if not days:
+        return []
+    every = (days[0] + timedelta(days=i) for i in range((days[-1] - days[0]).days))
+    present = set(days)
+    return [d.isoformat() for d in every if d not in present]
+
+
+def status_words(out: Printer, found: Mapping[str, Any]) -> None:
+    """`tightener status` for people."""
+    out.line(f"logs from {found['first_day']} to {found['last_day']}", style="bold")
+    out.table(
+        ("source", "files", "read", "= accepted", "+ duplicate", "+ rejected", "+ not a use", "(unmapped)"),
+        [(s["source"], *(f"{s[k]:,}" for k in ("files", *_SUM))) for s in found["sources"]],
+    )
+    for s in found["sources"]:
+        days = s["missing_days"]
+        if days:
+            more = f" and {len(days) - _MOST} more" if len(days) > _MOST else ""
+            out.line(f"{s['source']} has no record on {', '.join(days[:_MOST])}{more}")
+    out.line(f"agents: {', '.join(found['agents']) or 'none'}")
+    for title, rows in (
+        (
+            "Rejected",
+            [
+                f"{r['records']:,} in {r['file']} (first at {r['first_position']}): {r['reason']}"
+                for r in found["rejected"]
+            ],
+        ),
+        ("Unmapped", [f"{u['count']:,} {u['service']} {visible(u['event'])}" for u in found["unmapped"]]),
+        ("Files with problems", [f"{p['file']}: {p['problem']}" for p in found["problems"]]),
+    ):
+        if rows:
+            out.line()
+            out.line(title, style="bold")
+            for text in rows[:_MOST]:
+                out.line(f"- {text}")
+            if len(rows) > _MOST:
+                out.line(f"- and {len(rows) - _MOST:,} more (--json lists them)")
+
+
+def agents(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
+    """`tightener.agents/1`: who acted, and which agent each is; those that map to none first, then the largest."""
+    rows = []
+    for named, principal, events, sessions, first, last in con.execute(query("principals")).fetchall():
+        mapped = named or config.agent_of(principal)
+        how = "named by the log" if named else "principal in the configuration" if mapped else ""
+        rows.append(
+            {
+                "agent": mapped,
+                "principal": principal,
+                "how": how,
+                "events": events,
+                "sessions": sessions,
+                "first": f"{first.isoformat()}Z",
+                "last": f"{last.isoformat()}Z",
+            }
+        )
+    rows.sort(key=lambda r: (bool(r["agent"]), -r["events"]))
+    return {"schema": "tightener.agents/1", "principals": rows}
+
+
+def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
+    """`tightener agents` for people."""
+    out.table(
+        ("agent", "principal", "how", "events", "sessions", "last"),
+        [
+            (
+                r["agent"] or "(none)",
+                visible(r["principal"]) or "-",
+                r["how"] or "-",
+                f"{r['events']:,}",
+                f"{r['sessions']:,}",
+                r["last"][:10],
+            )
+            for r in found["principals"]
+        ],
+    )
+
+
+def verify_document(found: SetVerdict) -> dict[str, Any]:
+    """The document that the contract for `tightener verify` fixes, with a schema."""
+    return {
+        "schema": "tightener.verify/1",
+        "verdict": found.kind,
+        "agents": [
+            {
+                "agent": one.agent,
+                "verdict": one.verdict.kind,
+                "reason": one.verdict.reason,
+                "witness": None
+                if one.verdict.witness is None
+                else {
+                    "service": one.verdict.witness.service,
+                    "action": one.verdict.witness.action,
+                    "resource": one.verdict.witness.resource,
+                    "branch": one.verdict.witness.branch,
+                    "old": one.verdict.witness.old.value,
+                    "new": one.verdict.witness.new.value,
+                    "at": one.verdict.witness.moment.isoformat(),
+                },
+            }
+            for one in found.agents
+        ],
+    }
+
+
+def verify_words(out: Printer, found: SetVerdict) -> None:
+    """`tightener verify` for people: a line an agent, with the witness where it fails."""
+    for one in found.agents:
+        seen = one.verdict.witness
+        if one.verdict.kind == "contained":
+            out.line(f"{one.agent}: contained, never wider than before")
+        elif seen is not None:
+            request = " ".join(p for p in (seen.service, seen.action, seen.resource, seen.branch) if p)
+            out.line(f"{one.agent}: wider: {visible(request)} was {seen.old.value}, becomes {seen.new.value}")
+        else:
+            out.line(f"{one.agent}: not proven: {one.verdict.reason}")
+    out.line(f"verdict: {found.kind}", style="bold")

@@ -1,0 +1,112 @@
+"""Fills the report page's view from one proposal, so that page, JSON and terminal show the same numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+import duckdb
+
+from tightener.report import words
+from tightener.report.view import AttemptRow, CoverageRow, GrantRow, ReportView, SuggestionRow, Totals
+from tightener.resources import query
+from tightener.results import Proposal, Study
+from tightener.tighten.compare import Attempt
+from tightener.tighten.grants import Grant
+from tightener.tighten.suggestion import Suggestion, compose
+
+_QUERIES = ("usage", "request", "match", "owner", "evidence", "values", "coverage", "replay")
+
+
+def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
+    """The page's data for one agent."""
+    study = found.study
+    window = study.comparison.terms.window
+    return ReportView(
+        agent=study.policy.name,
+        sentence=words.sentence(found),
+        window_first=window.first,
+        window_last=window.last,
+        as_of=window.last,
+        tool_version=version("tightener"),
+        policy_path=study.file.path,
+        policy_digest=hashlib.sha256(study.file.text.encode()).hexdigest(),
+        verdict="proved" if found.proof.holds else "failed",
+        proof=words.proof_line(found),
+        replayed=found.proof.replayed,
+        replay_lost=len(found.proof.lost),
+        totals=_totals(con),
+        grants=tuple(_grant(g) for g in study.comparison.grants),
+        suggestions=tuple(_suggestion(s, study) for s in found.suggestions),
+        diff=found.diff,
+        coverage=_coverage(study),
+        not_seen=tuple(words.not_seen(study)),
+        refused=tuple(_attempt(a) for a in study.comparison.refused),
+        around_gateway=tuple(_attempt(a) for a in study.comparison.around),
+        ungranted=tuple(_attempt(a) for a in study.comparison.ungranted),
+        sql=tuple((name, query(name)) for name in _QUERIES),
+        usage_by_day=tuple(con.execute(query("usage_by_day")).fetchall()),
+        rerun=(f"tightener report --agent {study.policy.name} --as-of {window.last} --window {window.days}d",),
+    )
+
+
+def _totals(con: duckdb.DuckDBPyConnection) -> Totals:
+    sums = [0] * 6
+    for row in con.execute(query("status")).fetchall():
+        sums = [a + b for a, b in zip(sums, row[2:8], strict=True)]
+    return Totals(*sums)
+
+
+def _grant(g: Grant) -> GrantRow:
+    e = g.evidence
+    body = g.rule.body
+    return GrantRow(
+        id=g.id,
+        effect=g.rule.effect.value,
+        service=g.rule.service,
+        action=g.action,
+        resources=body.resources or (),
+        branches=body.branches or (),
+        status=g.status.value,
+        place=f"{g.rule.place.path}:{g.rule.place.line}",
+        uses=e.uses,
+        approved_uses=e.approved_uses,
+        first_used=e.first_used.date() if e.first_used else None,
+        last_used=e.last_used.date() if e.last_used else None,
+        days_active=e.days_active,
+        sessions=e.sessions,
+        sample_events=e.samples,
+        note=g.note,
+        covered_by=f"{g.covered_by.place.path}:{g.covered_by.place.line}" if g.covered_by else "",
+    )
+
+
+def _suggestion(s: Suggestion, study: Study) -> SuggestionRow:
+    grants = study.comparison.of_rule(s.rule.index)
+    after = {a for body in compose(s.rule.body, [s.edit]) for a in body.actions}
+    left = sum(g.pattern in after or g.action in after for g in grants)
+    evidence = f"{min(g.observed_days for g in grants)} days seen"
+    if isinstance(values := s.evidence.get("distinct_values"), int):
+        evidence += f", {values} distinct values"
+    return SuggestionRow(
+        id=s.id,
+        title=s.title,
+        why=s.why,
+        evidence=evidence,
+        place=f"{s.rule.place.path}:{s.rule.place.line}",
+        kind=s.kind.replace("_", "-"),
+        actions_before=len(grants),
+        actions_after=left,
+    )
+
+
+def _coverage(study: Study) -> tuple[CoverageRow, ...]:
+    lines = words.coverage_lines(study.comparison)
+    return tuple(
+        CoverageRow(s.source, s.full, s.days.count("p"), s.days.count("n"), s.days, line.partition("; ")[2])
+        for s, line in zip(study.comparison.terms.coverage.sources, lines, strict=True)
+    )
+
+
+def _attempt(a: Attempt) -> AttemptRow:
+    return AttemptRow(a.service, a.action, a.resource, a.branch, a.count, a.first.date(), a.last.date(), note=a.note)

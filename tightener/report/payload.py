@@ -1,0 +1,152 @@
+"""The `--json` documents: plain data with a `schema` key, made from the same objects as the words and the page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from tightener.report.words import sentence
+from tightener.results import Proposal, Study
+from tightener.tighten.compare import Attempt, Comparison
+from tightener.tighten.grants import Grant, Status
+from tightener.tighten.suggestion import Suggestion
+
+
+def comparison(study: Study) -> dict[str, Any]:
+    """`tightener.compare/1`."""
+    found = study.comparison
+    return {
+        "schema": "tightener.compare/1",
+        **_common(study),
+        "grants": [grant(g) for g in found.grants],
+        **_lists(found),
+    }
+
+
+def proposal(found: Proposal) -> dict[str, Any]:
+    """`tightener.suggest/1`."""
+    study = found.study
+    return {
+        "schema": "tightener.suggest/1",
+        "sentence": sentence(found),
+        **_common(study),
+        "suggestions": [suggestion(s) for s in found.suggestions],
+        "left_out": [{**suggestion(s), "reason": reason} for s, reason in found.left_out],
+        "proof": {
+            "verdict": found.proof.containment.kind,
+            "holds": found.proof.holds,
+            "replayed_requests": found.proof.replayed,
+            "replayed_uses": study.requests.uses,
+            "lost": len(found.proof.lost),
+        },
+        "diff": found.diff,
+        **_lists(study.comparison),
+    }
+
+
+def suggestion(one: Suggestion) -> dict[str, Any]:
+    """One suggestion."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "title": one.title,
+        "why": one.why,
+        "effect": one.rule.effect.value,
+        "service": one.rule.service,
+        "file": one.rule.place.path,
+        "line": one.rule.place.line,
+        "evidence": dict(one.evidence),
+        "requires": list(one.requires),
+    }
+
+
+def grant(one: Grant) -> dict[str, Any]:
+    """One grant with its status and evidence."""
+    e = one.evidence
+    body = one.rule.body
+    return {
+        "id": one.id,
+        "effect": one.rule.effect.value,
+        "service": one.rule.service,
+        "action": one.action,
+        "granted_as": one.pattern,
+        "resources": None if body.resources is None else list(body.resources),
+        "branches": None if body.branches is None else list(body.branches),
+        "status": one.status.value,
+        "note": one.note,
+        "file": one.rule.place.path,
+        "line": one.rule.place.line,
+        "uses": e.uses,
+        "approved_uses": e.approved_uses,
+        "outcome_not_logged": e.unlogged_uses,
+        "indirect_uses": e.indirect_uses,
+        "partial_uses": e.partial_uses,
+        "no_evidence": e.doubtful,
+        "unmapped": e.unmapped,
+        "first_used": _time(e.first_used),
+        "last_used": _time(e.last_used),
+        "days_active": e.days_active,
+        "sessions": e.sessions,
+        "sample_events": list(e.samples),
+        "observed_days": one.observed_days,
+        "granted_since": one.granted_since.isoformat() if one.granted_since else None,
+        "covered_by_line": one.covered_by.place.line if one.covered_by else None,
+    }
+
+
+def _common(study: Study) -> dict[str, Any]:
+    found = study.comparison
+    terms = found.terms
+    return {
+        "agent": study.policy.name,
+        "policy": study.file.path,
+        "window": {
+            "first": terms.window.first.isoformat(),
+            "last": terms.window.last.isoformat(),
+            "days": terms.window.days,
+            "days_needed": terms.days_needed,
+        },
+        "coverage": [
+            {
+                "source": s.source,
+                "services": list(s.services),
+                "full": s.full,
+                "partial": s.days.count("p"),
+                "none": s.days.count("n"),
+                "days": s.days,
+            }
+            for s in terms.coverage.sources
+        ],
+        "counts": {status.value: sum(g.status is status for g in found.grants) for status in Status},
+        "uses": found.uses,
+        "requests": found.requests,
+    }
+
+
+def _lists(found: Comparison) -> dict[str, Any]:
+    return {
+        "used_but_not_granted": [attempt(a) for a in found.ungranted],
+        "refused": [attempt(a) for a in found.refused],
+        "around_gateway": [attempt(a) for a in found.around],
+        "unmapped": [{"event": event, "count": count} for event, count in found.unmapped],
+    }
+
+
+def attempt(one: Attempt) -> dict[str, Any]:
+    """One line of the lists beside the grants."""
+    return {
+        "service": one.service,
+        "action": one.action,
+        "resource": one.resource,
+        "branch": one.branch,
+        "count": one.count,
+        "first": _time(one.first),
+        "last": _time(one.last),
+        "note": one.note,
+    }
+
+
+def _time(value: datetime | date | None) -> str | None:
+    if value is None:
+        return None
+    return value.isoformat() + "Z" if isinstance(value, datetime) else value.isoformat()

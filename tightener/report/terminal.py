@@ -1,0 +1,189 @@
+"""What people read in a terminal: plain lines and tables that fit its width, log text defused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tightener.report import words
+from tightener.report.defuse import terminal, visible
+from tightener.results import Proposal, Study
+from tightener.tighten.compare import Attempt
+from tightener.tighten.grants import Grant, Status
+from tightener.tighten.suggestion import Suggestion
+from tightener.tighten.wording import listing
+
+_MARK = {
+    Status.EXERCISED: "✓",
+    Status.UNEXERCISED: "✗",
+    Status.UNOBSERVABLE: "?",
+    Status.TOO_NEW: "+",
+    Status.EXCEPTED: "=",
+}
+_MOST_ATTEMPTS = 5
+
+
+class Printer:
+    """Prints to one stream. Colour only on a terminal; never markup from data."""
+
+    def __init__(self, stream: TextIO) -> None:
+        plain = not stream.isatty()
+        self._out = Console(
+            file=stream,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=100 if plain else None,
+            no_color=plain or None,
+        )
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """One line, wrapped to the width."""
+        self._out.print(Text(terminal(text)), style=style)
+
+    def fields(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Aligned name and text."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, style="bold")
+        table.add_column(overflow="fold")
+        for name, text in rows:
+            table.add_row(name, Text(terminal(text)))
+        self._out.print(table)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], ratios: Sequence[int] = ()) -> None:
+        """A table without lines; long cells fold."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", expand=bool(ratios))
+        for i, heading in enumerate(headings):
+            table.add_column(heading, overflow="fold", ratio=ratios[i] if ratios else None)
+        for row in rows:
+            table.add_row(*(Text(terminal(cell)) for cell in row))
+        self._out.print(table)
+
+    def diff(self, text: str) -> None:
+        """A unified diff for the eye: control characters shown, never wrapped."""
+        for line in text.splitlines():
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            self._out.print(Text(visible(line)), style=style, soft_wrap=True)
+
+
+def comparison(out: Printer, study: Study, *, every: bool = False) -> None:
+    """`tightener compare`. Wildcards are summed up unless `every` grant is asked for."""
+    found = study.comparison
+    out.line(f"{study.policy.name} in {study.file.path}", style="bold")
+    out.fields(_head(study))
+    out.line()
+    rows = [_grant_row(g) for g in found.grants] if every else list(_grouped(found.grants))
+    out.table(("", "grant", "line", "uses", "last use", "days", "evidence"), rows)
+    _lists(out, study)
+
+
+def proposal(out: Printer, found: Proposal) -> None:
+    """`tightener suggest`: one sentence, the numbers, a table, the diff, what could not be seen."""
+    study = found.study
+    out.line(words.sentence(found), style="bold")
+    out.line()
+    out.fields([*_head(study), ("proof", words.proof_line(found))])
+    if found.suggestions:
+        out.line()
+        rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.suggestions]
+        out.table(("what", "why", "evidence"), rows, ratios=(4, 4, 3))
+    for one, reason in found.left_out:
+        out.line(f"left out: {one.title} (line {one.rule.place.line}): {reason}")
+    if found.diff:
+        out.line()
+        out.diff(found.diff)
+    _lists(out, study)
+
+
+def _head(study: Study) -> list[tuple[str, str]]:
+    found = study.comparison
+    return [
+        ("window", words.window_line(found)),
+        ("logs", "\n".join(words.coverage_lines(found)) or "none in this window"),
+        ("grants", words.grants_line(found)),
+        ("use", f"{found.uses:,} uses, {found.requests:,} distinct requests"),
+    ]
+
+
+def _evidence(one: Suggestion) -> str:
+    parts = [f"line {one.rule.place.line}"]
+    evidence = one.evidence
+    if isinstance(days := evidence.get("observed_days"), int):
+        parts.append(f"{days} days seen")
+    if isinstance(examples := evidence.get("examples"), list) and examples:
+        parts.append(f"e.g. {visible(str(examples[0]))}")
+    if isinstance(removed := evidence.get("removed"), list):
+        parts.append(f"removes {listing([str(a) for a in removed], 2)}")
+    return "; ".join(parts)
+
+
+def _grant_row(g: Grant) -> tuple[str, ...]:
+    e = g.evidence
+    return (
+        _MARK[g.status],
+        f"{g.rule.service} {g.action}",
+        str(g.rule.place.line),
+        f"{e.uses:,}",
+        f"{e.last_used:%Y-%m-%d}" if e.last_used else "-",
+        str(e.days_active or "-"),
+        _note(g),
+    )
+
+
+def _note(g: Grant) -> str:
+    e = g.evidence
+    said = [g.status.value.replace("_", " ")] if g.status is not Status.EXERCISED else []
+    if e.approved_uses:
+        said.append(f"{e.approved_uses:,} approved")
+    if e.sessions:
+        said.append(f"{e.sessions:,} sessions")
+    if e.partial_uses:
+        said.append(f"{e.partial_uses:,} partial")
+    if g.note:
+        said.append(g.note)
+    return "; ".join(said)
+
+
+def _grouped(grants: Sequence[Grant]) -> Iterable[tuple[str, ...]]:
+    """A row a grant, but the unused actions of one wildcard in one row a status."""
+    bundles: dict[tuple[int, str, Status, str], list[Grant]] = {}
+    for g in grants:
+        alone = not g.is_wildcard or g.evidence.uses
+        key = (g.rule.index, g.action if alone else g.pattern, g.status, g.note)
+        bundles.setdefault(key, []).append(g)
+    for bundle in bundles.values():
+        if len(bundle) == 1:
+            yield _grant_row(bundle[0])
+        else:
+            g = bundle[0]
+            what = f"{g.rule.service} {g.pattern}: {len(bundle)} actions"
+            yield (_MARK[g.status], what, str(g.rule.place.line), "0", "-", "-", _note(g))
+
+
+def _lists(out: Printer, study: Study) -> None:
+    found = study.comparison
+    unseen = words.not_seen(study)
+    if unseen:
+        out.line()
+        out.line("What could not be seen", style="bold")
+        for text in unseen:
+            out.line(f"- {text}")
+    _attempts(out, "The agent went around the gateway", found.around)
+    _attempts(out, "Used but not granted", found.ungranted)
+    _attempts(out, "Attempted and refused", found.refused)
+
+
+def _attempts(out: Printer, title: str, attempts: Sequence[Attempt]) -> None:
+    if not attempts:
+        return
+    out.line()
+    out.line(title, style="bold")
+    for a in attempts[:_MOST_ATTEMPTS]:
+        what = " ".join(part for part in (a.service, a.action, visible(a.resource), visible(a.branch)) if part)
+        out.line(f"- {what}: {a.count:,} times, last {a.last:%Y-%m-%d}{f' ({a.note})' if a.note else ''}")
+    if len(attempts) > _MOST_ATTEMPTS:
+        out.line(f"- and {len(attempts) - _MOST_ATTEMPTS:,} more (--json lists them)")

@@ -1,0 +1,88 @@
+"""The sentences that the terminal, the page and the JSON share, so that they cannot disagree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tightener.results import Proposal, Study
+from tightener.tighten.compare import Comparison
+from tightener.tighten.grants import Status
+from tightener.tighten.wording import count
+
+
+def sentence(found: Proposal) -> str:
+    """The result in one sentence."""
+    comparison = found.study.comparison
+    name = found.study.policy.name
+    used = sum(g.status is Status.EXERCISED for g in comparison.grants)
+    head = f"{name} exercised {used:,} of {count(len(comparison.grants), 'grant')}"
+    if not found.suggestions:
+        return f"{head}; there is nothing to tighten."
+    changes = count(len(found.suggestions), "change")
+    gone = sum(g.status is Status.UNEXERCISED for g in comparison.grants)
+    what = (
+        f" and {'removes' if len(found.suggestions) == 1 else 'remove'} {count(gone, 'unexercised grant')}"
+        if gone
+        else ""
+    )
+    verb = "makes" if len(found.suggestions) == 1 else "make"
+    return f"{head}; {changes} {verb} its policy smaller{what}, proved never wider and without losing a use."
+
+
+def grants_line(comparison: Comparison) -> str:
+    """The five statuses with their counts."""
+    parts = [f"{sum(g.status is s for g in comparison.grants):,} {s.value.replace('_', ' ')}" for s in Status]
+    return " · ".join(parts)
+
+
+def window_line(comparison: Comparison) -> str:
+    """The window and its length."""
+    window = comparison.terms.window
+    return f"{window.first} to {window.last}, {count(window.days, 'day')}"
+
+
+def coverage_lines(comparison: Comparison) -> list[str]:
+    """One line a source: how many days were fully read, and which were not (at most five are named)."""
+    lines = []
+    first = comparison.terms.window.first
+    for source in comparison.terms.coverage.sources:
+        holes = [
+            f"{first + timedelta(days=i)}{' in part' if letter == 'p' else ''}"
+            for i, letter in enumerate(source.days)
+            if letter != "f"
+        ]
+        named = (
+            f"; not {', '.join(holes[:5])}{f' and {len(holes) - 5} more' if len(holes) > 5 else ''}" if holes else ""
+        )
+        lines.append(f"{source.source}: {source.full} of {len(source.days)} days whole{named}")
+    return lines
+
+
+def not_seen(study: Study) -> list[str]:
+    """What could not be seen, grouped by reason."""
+    groups: dict[str, list[str]] = {}
+    for grant in study.comparison.grants:
+        if grant.status is Status.UNOBSERVABLE:
+            groups.setdefault(grant.note, []).append(grant.action)
+    lines = []
+    for note, actions in groups.items():
+        shown = ", ".join(actions[:4]) + (f" and {len(actions) - 4} more" if len(actions) > 4 else "")
+        lines.append(f"{shown}: {note}")
+    terms = study.comparison.terms
+    if any(day is None for day in terms.granted_since.values()):
+        lines.append(
+            "since when the grants exist: the policy is not in Git and the database is temporary, "
+            "so the minimum age was not applied"
+        )
+    lines.extend(
+        f"{count(n, 'event')} of {event}: read, but not mapped to an action" for event, n in study.comparison.unmapped
+    )
+    return lines
+
+
+def proof_line(found: Proposal) -> str:
+    """What was proved, in one sentence."""
+    return (
+        f"never wider over all requests; {count(found.proof.replayed, 'distinct request')} "
+        f"({found.study.requests.uses:,} uses) replayed, {len(found.proof.lost)} would lose their level"
+    )

@@ -1,0 +1,38 @@
+"""What the pipeline hands to everything that shows or publishes: one agent compared, and the proved proposal for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tightener.model import AgentPolicy
+from tightener.policy.document import PolicyFile
+from tightener.prove.proof import Proof
+from tightener.prove.replay import Exercised
+from tightener.tighten.compare import Comparison
+from tightener.tighten.suggestion import Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One agent, compared: what the grants are, what was exercised, and on which text of the policy."""
+
+    file: PolicyFile
+    comparison: Comparison
+    requests: Exercised
+
+    @property
+    def policy(self) -> AgentPolicy:
+        """The agent's policy as it is."""
+        return self.comparison.policy
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The proved suggestions, composed, and what was left out."""
+
+    study: Study
+    suggestions: tuple[Suggestion, ...]
+    left_out: tuple[tuple[Suggestion, str], ...]
+    text: str  # the policy file after the edit
+    diff: str
+    proof: Proof

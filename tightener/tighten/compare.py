@@ -1,0 +1,358 @@
+"""Granted against exercised: which rule each use belongs to, and what that says about every grant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from tightener.logs.coverage import Coverage
+from tightener.logs.usage import bounds
+from tightener.model import AgentPolicy, Box, Effect, Rule, Window
+from tightener.policy.contain import covered
+from tightener.policy.patterns import intersects, matches, to_like
+from tightener.policy.rules import boxes_of
+from tightener.resources import query
+from tightener.services.catalogue import prefixes
+from tightener.services.semantics import fold_action
+from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
+
+# A removal needs the action to have been observable on nearly the whole window; a single lost day must not stop a
+# weekly run, and is named in the output. At least this many days, unless a shorter window was asked for.
+OBSERVED_SHARE = 0.9
+FEWEST_DAYS = 30
+MOST_ATTEMPTS = 1000  # rows in each of the lists beside the grants
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the comparison goes by, besides policy and logs."""
+
+    window: Window
+    asked_days: int  # --window
+    min_age: int  # days
+    coverage: Coverage
+    excepted: Callable[[str, str], str]  # (service, action) -> reason, '' = no exception
+    granted_since: Mapping[tuple[int, str], date | None]  # (rule index, action as written) -> first day; None = unknown
+
+    @property
+    def days_needed(self) -> int:
+        """Observed days without which nothing is called unexercised."""
+        return math.ceil(OBSERVED_SHARE * max(self.window.days, min(self.asked_days, FEWEST_DAYS)))
+
+    @property
+    def moment(self) -> datetime:
+        """The moment at which the policy is looked at: the end of the window."""
+        return bounds(self.window)[1].replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request worth a reader's eye that is no exercised grant: refused, around the gateway, used but not granted."""
+
+    service: str
+    action: str
+    resource: str
+    branch: str
+    count: int
+    first: datetime
+    last: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything known about one agent in one window."""
+
+    policy: AgentPolicy
+    terms: Terms
+    grants: tuple[Grant, ...]
+    ungranted: tuple[Attempt, ...]
+    refused: tuple[Attempt, ...]
+    around: tuple[Attempt, ...]  # direct calls that the agent's gateway never saw
+    unmapped: tuple[tuple[str, int], ...]
+    uses: int
+    requests: int
+    blocked: frozenset[tuple[int, str, str]] = field(
+        default_factory=frozenset
+    )  # (rule, action, dimension): partial use
+
+    def of_rule(self, index: int) -> tuple[Grant, ...]:
+        """The grants of one rule, in its own order."""
+        return tuple(g for g in self.grants if g.rule.index == index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One box that matches one logged action, as a row of the temp table `candidate`."""
+
+    rule: Rule
+    box: Box
+    service: str
+    action: str
+
+
+def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -> Comparison:
+    """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind."""
+    candidates = _candidates(con, policy, terms.moment)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE candidate "
+        "(id INTEGER, service VARCHAR, action VARCHAR, resource_like VARCHAR, branch_like VARCHAR, "
+        "rule INTEGER, effect VARCHAR)"
+    )
+    rows = [
+        (i, c.service, c.action, to_like(c.box.resource), to_like(c.box.branch), c.rule.index, c.box.effect.value)
+        for i, c in enumerate(candidates)
+    ]
+    if rows:
+        con.executemany("INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute(query("match"))
+    _own(con, candidates)
+    evidence = _evidence(con, terms)
+    blocked, partial = _partial(con, policy)
+    doubts = _doubts(con, candidates)
+    unmapped = con.execute(
+        "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    grants = _grants(con, policy, terms, _Found(evidence, partial, doubts, unmapped))
+    total = con.execute(
+        "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
+    ).fetchone()
+    uses, requests = total or (0, 0)
+    return Comparison(
+        policy=policy,
+        terms=terms,
+        grants=grants,
+        ungranted=_attempts(con, "ungranted"),
+        refused=_attempts(con, "refused"),
+        around=_around(con, terms),
+        unmapped=tuple((f"{service} {action}", count) for service, action, count in unmapped),
+        uses=uses,
+        requests=requests,
+        blocked=blocked,
+    )
+
+
+def _candidates(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: datetime) -> list[_Candidate]:
+    pairs = con.execute(
+        "SELECT DISTINCT service, action FROM request "
+        "WHERE kind IN ('exercised', 'approved', 'ungranted', 'no_evidence') ORDER BY ALL"
+    ).fetchall()
+    rules = {rule.index: rule for rule in policy.rules}
+    found = []
+    for service in sorted({service for service, _ in pairs}):
+        boxes = boxes_of(policy, service)
+        for action in (a for s, a in pairs if s == service):
+            folded = fold_action(service, action)
+            for box in boxes:
+                lapsed = box.expires is not None and box.expires <= moment
+                if matches(box.action, folded) and not (lapsed and box.effect is Effect.ALLOW):
+                    effect = Effect.DENY if lapsed else box.effect
+                    found.append(_Candidate(rules[box.rule], replace(box, effect=effect), service, action))
+    return found
+
+
+def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> None:
+    """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature."""
+    signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
+    owners = []
+    for (ids,) in signatures:
+        rule = narrowest([candidates[i] for i in ids])
+        owners.append((ids, -1 if rule is None else rule.index))
+    con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
+    if owners:
+        con.executemany("INSERT INTO signature_owner VALUES (?, ?)", owners)
+    con.execute(query("owner"))
+
+
+def narrowest(candidates: Sequence[_Candidate]) -> Rule | None:
+    """The rule that a use belongs to: narrowest at the winning level, ties in document order; None = not granted."""
+    effects = {c.box.effect for c in candidates}
+    if Effect.DENY in effects or not candidates:
+        return None
+    winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
+    level = [c for c in candidates if c.box.effect is winning]
+    minimal = [
+        c
+        for c in level
+        if not any(covered(o.box, [c.box]) and not covered(c.box, [o.box]) for o in level if o is not c)
+    ]
+    return min((c.rule for c in minimal), key=lambda rule: rule.index)
+
+
+def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
+    first, after = bounds(terms.window)
+    agent = {"agent": terms_agent(con), "first": first, "after": after}
+    sessions = {(rule, action): n for rule, action, n in con.execute(query("sessions"), agent).fetchall()}
+    found = {}
+    for rule, action, uses, approved, unlogged, indirect, low, high, days, a, b in con.execute(
+        query("evidence")
+    ).fetchall():
+        found[rule, action] = Evidence(
+            uses=uses,
+            approved_uses=approved,
+            unlogged_uses=unlogged,
+            indirect_uses=indirect,
+            first_used=low,
+            last_used=high,
+            days_active=days,
+            sessions=sessions.get((rule, action), 0),
+            samples=tuple(dict.fromkeys((a, b))),
+        )
+    return found
+
+
+def terms_agent(con: duckdb.DuckDBPyConnection) -> str:
+    """The agent that the temp tables were collected for."""
+    row = con.execute("SELECT agent FROM collected").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _partial(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy
+) -> tuple[frozenset[tuple[int, str, str]], dict[tuple[int, str], int]]:
+    """Partial uses count for every grant that they may have touched, and block narrowing of the dimension they hide."""
+    blocked = set()
+    uses: dict[tuple[int, str], int] = {}
+    rows = con.execute(
+        "SELECT service, action, resource, branch, partial, uses FROM request "
+        "WHERE partial <> '' AND kind IN ('exercised', 'approved', 'no_evidence') ORDER BY ALL"
+    ).fetchall()
+    for service, action, resource, branch, partial, count in rows:
+        folded = fold_action(service, action)
+        touched = {
+            box.rule
+            for box in boxes_of(policy, service)
+            if box.effect is not Effect.DENY
+            and matches(box.action, folded)
+            and _may_match(box.resource, resource, hidden="resource" in partial)
+            and _may_match(box.branch, branch, hidden="branch" in partial)
+        }
+        for rule in touched:
+            uses[rule, action] = uses.get((rule, action), 0) + count
+            blocked.update((rule, folded, dimension) for dimension in partial.split(","))
+    return frozenset(blocked), uses
+
+
+def _may_match(pattern: str, value: str, *, hidden: bool) -> bool:
+    return intersects(pattern, value) if hidden else matches(pattern, value)
+
+
+def _doubts(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> dict[tuple[int, str], int]:
+    found: dict[tuple[int, str], int] = {}
+    for action, ids, uses in con.execute(
+        "SELECT r.action, m.rules, sum(r.uses)::BIGINT FROM request r JOIN matched m ON m.id = r.id "
+        "WHERE r.kind = 'no_evidence' GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        for rule in {candidates[i].rule.index for i in ids}:
+            found[rule, action] = found.get((rule, action), 0) + uses
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    evidence: dict[tuple[int, str], Evidence]
+    partial: dict[tuple[int, str], int]
+    doubts: dict[tuple[int, str], int]
+    unmapped: list[tuple[str, str, int]]
+
+
+def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, found: _Found) -> tuple[Grant, ...]:
+    logged: dict[str, set[str]] = {}
+    for service, action in con.execute(
+        "SELECT DISTINCT service, action FROM event WHERE mapped ORDER BY ALL"
+    ).fetchall():
+        logged.setdefault(service, set()).add(action)
+    covering = _covering(con)
+    grants = []
+    rules = {rule.index: rule for rule in policy.rules}
+    for rule in policy.rules:
+        if rule.effect is Effect.DENY:
+            continue
+        for pattern, action in granted_actions(rule, sorted(logged.get(rule.service, ()))):
+            evidence = found.evidence.get((rule.index, action), Evidence())
+            evidence = replace(
+                evidence,
+                partial_uses=found.partial.get((rule.index, action), 0),
+                doubtful=found.doubts.get((rule.index, action), 0),
+                unmapped=sum(n for s, a, n in found.unmapped if _might_be(s, a, rule.service, action)),
+            )
+            observed = sum(terms.coverage.observed(rule.service, action))
+            since = terms.granted_since.get((rule.index, pattern))
+            other = covering.get((rule.index, action))
+            status, note = _status(rule, action, evidence, observed, since, terms)
+            if other is not None and not evidence.uses:
+                note = f"its use belongs to the narrower rule on line {rules[other].place.line}"
+            grants.append(
+                Grant(
+                    rule,
+                    pattern,
+                    action,
+                    status,
+                    note,
+                    evidence,
+                    observed,
+                    since,
+                    rules[other] if other is not None else None,
+                )
+            )
+    return tuple(grants)
+
+
+def _covering(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], int]:
+    """For a rule and an action that was used only through a narrower rule: that rule."""
+    return {(wide, action): narrow for wide, action, narrow in con.execute(query("covered_by")).fetchall()}
+
+
+def _might_be(unmapped_service: str, unmapped_action: str, service: str, action: str) -> bool:
+    """Whether an unmapped event could have been this action: same service and, where it is known, same prefix."""
+    if unmapped_service != service:
+        return False
+    prefix = unmapped_action.partition(":")[0].lower()
+    return prefix not in prefixes() or action.lower().startswith(prefix + ":")
+
+
+def _status(
+    rule: Rule, action: str, evidence: Evidence, observed: int, since: date | None, terms: Terms
+) -> tuple[Status, str]:
+    reason = terms.excepted(rule.service, action)
+    if reason:
+        return Status.EXCEPTED, reason
+    if terms.min_age and since is not None and (age := (terms.window.last - since).days) < terms.min_age:
+        return (
+            Status.TOO_NEW,
+            f"granted since {since}, {max(age, 0)} days before the window's end (minimum {terms.min_age})",
+        )
+    if evidence.uses:
+        return Status.EXERCISED, ""
+    if evidence.partial_uses:
+        return Status.EXERCISED, "only by calls whose log line hides what exactly they touched"
+    if not observed:
+        return Status.UNOBSERVABLE, terms.coverage.why_not(rule.service, action)
+    if observed < terms.days_needed:
+        return Status.UNOBSERVABLE, f"could be seen on {observed} days only; {terms.days_needed} are needed"
+    if evidence.doubtful:
+        return (
+            Status.UNOBSERVABLE,
+            f"{evidence.doubtful} requests without evidence either way (throttled, invalid, pending)",
+        )
+    if evidence.unmapped:
+        return Status.UNOBSERVABLE, f"{evidence.unmapped} unmapped events might have used it"
+    return Status.UNEXERCISED, ""
+
+
+def _attempts(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[Attempt, ...]:
+    rows = con.execute(query("attempt"), {"kind": kind, "most": MOST_ATTEMPTS}).fetchall()
+    return tuple(Attempt(*row) for row in rows)
+
+
+def _around(con: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[Attempt, ...]:
+    first, after = bounds(terms.window)
+    rows = con.execute(query("around_gateway"), {"agent": terms_agent(con), "first": first, "after": after}).fetchall()
+    return tuple(
+        Attempt("aws", action, resource, "", 1, time, time, f"{uri}, record {position}")
+        for time, action, resource, _session, _id, uri, position, _outcome in rows
+    )

@@ -1,0 +1,113 @@
+"""What the edit kinds look at: one rule, its grants, and the targets that its use would be content with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tightener.model import Body, Rule
+from tightener.policy.patterns import intersects
+from tightener.services.semantics import fold_action
+from tightener.tighten.generalise import Seen, generalise
+from tightener.tighten.grants import Grant, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Actions of one rule that were used on the same things, and the patterns for them (None = as granted)."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] | None
+    branches: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleUse:
+    """One rule with everything that an edit kind may want to know about it."""
+
+    rule: Rule
+    grants: tuple[Grant, ...]
+    seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
+    frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
+    window_days: int
+
+    def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
+        """The grants that come from one action as written."""
+        return tuple(g for g in self.grants if g.pattern == pattern)
+
+    @property
+    def kept(self) -> tuple[Grant, ...]:
+        """The grants that stay: all but the unexercised ones."""
+        return tuple(g for g in self.grants if g.status is not Status.UNEXERCISED)
+
+    def written(self, grant: Grant) -> str:
+        """How a kept action stands in the rule afterwards: as it was written, or by name where a wildcard goes."""
+        whole = self.of_pattern(grant.pattern)
+        return (
+            grant.action if any(g.status is Status.UNEXERCISED for g in whole) and grant.is_wildcard else grant.pattern
+        )
+
+    def targets(self) -> tuple[Target, ...]:
+        """The kept actions grouped by what they were used on. One group = narrow the rule; several = split it."""
+        singles: dict[str, list[Grant]] = {}
+        for grant in self.kept:
+            singles.setdefault(self.written(grant), []).append(grant)
+        groups: list[list[str]] = []
+        found = {text: self._target((text,), grants) for text, grants in singles.items()}
+        for text in singles:
+            home = next((g for g in groups if any(_together(found[text], found[t]) for t in g)), None)
+            if home is None:
+                groups.append([text])
+            else:
+                home.append(text)
+        merged = [self._target(tuple(group), [g for t in group for g in singles[t]]) for group in groups]
+        return tuple(merged)
+
+    def _target(self, actions: tuple[str, ...], grants: list[Grant]) -> Target:
+        body = self.rule.body
+        return Target(
+            actions,
+            self._narrow(grants, "resource", body.resources),
+            self._narrow(grants, "branch", body.branches),
+        )
+
+    def _narrow(self, grants: list[Grant], dimension: str, granted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if granted == () or any(
+            g.status is not Status.EXERCISED
+            or g.evidence.doubtful
+            or g.evidence.unmapped
+            or (fold_action(self.rule.service, g.action), dimension) in self.frozen
+            for g in grants
+        ):
+            return None
+        pooled: dict[str, Seen] = {}
+        for grant in grants:
+            for one in self.seen.get((grant.action, dimension), ()):
+                old = pooled.get(one.value)
+                pooled[one.value] = (
+                    one
+                    if old is None
+                    else Seen(one.value, max(old.days, one.days), min(old.first, one.first), max(old.last, one.last))
+                )
+        if not pooled:
+            return None
+        return generalise(self.rule.service, dimension, pooled.values(), granted if granted is not None else ("*",))
+
+    def body_of(self, target: Target) -> Body:
+        """The body of a rule for one target."""
+        body = self.rule.body
+        return Body(
+            target.actions,
+            body.resources if target.resources is None else target.resources,
+            body.branches if target.branches is None else target.branches,
+        )
+
+
+def _together(a: Target, b: Target) -> bool:
+    """Whether two actions belong in one rule: narrowed alike in kind, and used on things that overlap."""
+    for mine, other in ((a.resources, b.resources), (a.branches, b.branches)):
+        if (mine is None) != (other is None):
+            return False
+        if mine is not None and other is not None and not any(intersects(p, q) for p in mine for q in other):
+            return False
+    return True

@@ -1,0 +1,33 @@
+"""Drop a whole rule none of whose actions was exercised."""
+
+from __future__ import annotations
+
+from tightener.tighten.grants import Status
+from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.suggestion import Edit, Suggestion
+from tightener.tighten.wording import listing, unused
+
+
+def propose(use: RuleUse) -> list[Suggestion]:
+    """One suggestion when every grant of the rule is unexercised."""
+    if not use.grants or any(g.status is not Status.UNEXERCISED for g in use.grants):
+        return []
+    covering = sorted({g.covered_by.place.line for g in use.grants if g.covered_by})
+    reason = (
+        f"redundant: covered by line {', '.join(map(str, covering))}"
+        if covering
+        else unused(use.grants, use.window_days)
+    )
+    return [
+        Suggestion(
+            kind="drop_rule",
+            rule=use.rule,
+            title=f"Drop the {use.rule.service} rule {listing(use.rule.body.actions)}",
+            why=reason,
+            evidence={
+                "actions": [g.action for g in use.grants],
+                "observed_days": min(g.observed_days for g in use.grants),
+            },
+            edit=Edit(drop=frozenset(use.rule.body.actions)),
+        )
+    ]

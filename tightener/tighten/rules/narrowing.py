@@ -1,0 +1,43 @@
+"""What narrowing resources and narrowing branches have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tightener.tighten.rule_use import RuleUse, Target
+from tightener.tighten.suggestion import Edit, Suggestion
+from tightener.tighten.wording import count, listing
+
+
+def narrow(
+    use: RuleUse,
+    dimension: str,
+    pick: Callable[[Target], tuple[str, ...] | None],
+    granted: tuple[str, ...] | None,
+    edit: Callable[[tuple[str, ...]], Edit],
+) -> list[Suggestion]:
+    """The narrowing of one dimension ("resource" or "branch"), where the rule need not be split for it."""
+    targets = use.targets()
+    patterns = pick(targets[0]) if len(targets) == 1 else None
+    if patterns is None:
+        return []
+    values = {one.value for g in use.kept for one in use.seen.get((g.action, dimension), ())}
+    before = "any" if granted is None else listing(granted)
+    plural = "branches" if dimension == "branch" else "resources"
+    return [
+        Suggestion(
+            kind=f"narrow_{plural}",
+            rule=use.rule,
+            title=f"Narrow {plural} from {before} to {listing(patterns)}",
+            why=f"{count(len(values), 'distinct value')} used, all inside {listing(patterns)}",
+            evidence={
+                "before": None if granted is None else list(granted),
+                "after": list(patterns),
+                "distinct_values": len(values),
+                "examples": sorted(values)[:3],
+                "observed_days": min(g.observed_days for g in use.kept),
+            },
+            edit=edit(patterns),
+            requires=(),
+        )
+    ]

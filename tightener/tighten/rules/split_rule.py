@@ -1,0 +1,38 @@
+"""Split a rule whose actions were used on different things, each part with its own resources and branches."""
+
+from __future__ import annotations
+
+from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.rules import narrow_action
+from tightener.tighten.suggestion import Edit, Suggestion
+from tightener.tighten.wording import listing, scope
+
+
+def propose(use: RuleUse) -> list[Suggestion]:
+    """One suggestion when the rule's use falls into several targets, at least one of them narrower than the rule."""
+    targets = use.targets()
+    if len(targets) < 2 or all(t.resources is None and t.branches is None for t in targets):
+        return []
+    narrowed = [t for t in targets if t.resources is not None or t.branches is not None]
+    rest = len(narrowed) < len(targets)
+    parts = tuple(use.body_of(t) for t in narrowed)
+    return [
+        Suggestion(
+            kind="split_rule",
+            rule=use.rule,
+            title=f"Split into {len(narrowed) + rest} rules, each with its own scope",
+            why="; ".join(f"{listing(p.actions)} only on {scope(p.resources, p.branches)}" for p in parts),
+            evidence={
+                "parts": [
+                    {"actions": list(p.actions), "resources": _list(p.resources), "branches": _list(p.branches)}
+                    for p in parts
+                ]
+            },
+            edit=Edit(parts=parts),
+            requires=tuple(s.id for s in narrow_action.propose(use)),
+        )
+    ]
+
+
+def _list(values: tuple[str, ...] | None) -> list[str] | None:
+    return None if values is None else list(values)

@@ -1,0 +1,82 @@
+"""From a comparison to suggestions: every edit kind is asked about every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import duckdb
+
+from tightener.model import Body
+from tightener.resources import query
+from tightener.tighten.compare import Comparison
+from tightener.tighten.generalise import Seen
+from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.rules import RULES
+from tightener.tighten.suggestion import Edit, Suggestion, compose
+
+
+def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Suggestion]:
+    """Every suggestion about every allow and approval rule that an edit may touch, in document order.
+
+    Rules reached through an alias are never edited, deny rules are never dropped or narrowed.
+    """
+    seen = _seen(con)
+    found: list[Suggestion] = []
+    for rule in comparison.policy.rules:
+        grants = comparison.of_rule(rule.index)
+        if not grants or rule.alias_of is not None:
+            continue
+        use = RuleUse(
+            rule=rule,
+            grants=grants,
+            seen={
+                (action, dimension): values
+                for (index, action, dimension), values in seen.items()
+                if index == rule.index
+            },
+            frozen=frozenset(
+                (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
+            ),
+            window_days=comparison.terms.window.days,
+        )
+        for propose in RULES:
+            found.extend(propose(use))
+    return found
+
+
+def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
+    """The chosen suggestions and those that they need, in the order of `every`."""
+    wanted = {s.id for s in chosen}
+    wanted.update(required for s in chosen for required in s.requires)
+    return [s for s in every if s.id in wanted]
+
+
+def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, ...]]:
+    """What the chosen suggestions make of each rule that they touch: (agent, rule index) -> bodies."""
+    edits: dict[tuple[str, int], list[Edit]] = {}
+    bodies: dict[tuple[str, int], Body] = {}
+    for one in chosen:
+        key = (one.rule.agent, one.rule.index)
+        edits.setdefault(key, []).append(one.edit)
+        bodies[key] = one.rule.body
+    return {key: compose(bodies[key], parts) for key, parts in edits.items()}
+
+
+def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
+    pooled: dict[tuple[int, str, str], dict[str, Seen]] = {}
+    for rule, action, resource, branch, days, first, last in con.execute(query("values")).fetchall():
+        for dimension, value in (("resource", resource), ("branch", branch)):
+            _pool(pooled.setdefault((rule, action, dimension), {}), value, days, first, last)
+    return {key: tuple(values.values()) for key, values in pooled.items()}
+
+
+def _pool(values: dict[str, Seen], value: str, days: int, first: date, last: date) -> None:
+    old = values.get(value)
+    values[value] = (
+        Seen(value, days, first, last)
+        if old is None
+        else Seen(
+            value, max(old.days, days, 2 if first != old.first else 1), min(old.first, first), max(old.last, last)
+        )
+    )
