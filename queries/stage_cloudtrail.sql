@@ -1,32 +1,31 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file.
 -- inputs: ct_record; ct_map (event_source, event_name, nr, of, conditional, action, mapped, problem,
---   needs_permission, when_path, when_text, when_wanted, pick, shapes, templates); ct_error (code, outcome);
+--   needs_permission, when_path, when_text, when_wanted, pick, shapes, early, late); ct_error (code, outcome);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE ct_offset AS
-SELECT file_id, chunk,
-       COALESCE(SUM(records) OVER (PARTITION BY file_id ORDER BY chunk ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-           AS before
+SELECT file_id, chunk, SUM(records) OVER (PARTITION BY file_id ORDER BY chunk) - records AS before
 FROM (SELECT file_id, chunk, max(idx) AS records FROM ct_record GROUP BY ALL);
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS
 SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position
 FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk);
 
-INSERT INTO staged_rejected (file_id, position, reason)
-SELECT file_id, position, COALESCE(reject, m.problem)
-FROM ct_ready LEFT JOIN ct_map AS m ON m.event_source = ct_ready.event_source AND m.event_name = ct_ready.event_name AND m.nr = 0
+INSERT INTO staged_rejected (file_id, position, reason, day)
+SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
+FROM ct_ready AS r
+LEFT JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
 WHERE reject IS NOT NULL OR m.problem IS NOT NULL
 UNION ALL
-SELECT file_id, position, reason FROM ct_bad;
+SELECT file_id, position, reason, NULL FROM ct_bad;
 
 INSERT INTO staged_not_use (file_id, reason, records)
-SELECT r.file_id, COALESCE(r.idle, 'needs no permission') AS reason, count(*)
+SELECT r.file_id, r.idle AS reason, count(*)
 FROM ct_record AS r
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-WHERE r.reject IS NULL AND m.problem IS NULL AND (r.idle IS NOT NULL OR NOT m.needs_permission)
+WHERE r.reject IS NULL AND m.problem IS NULL AND r.idle IS NOT NULL
 GROUP BY ALL ORDER BY ALL;
 
 INSERT INTO staged_file (file_id, records, problem)
@@ -39,11 +38,14 @@ LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS 
 -- other templates. An action with resource types whose resource is not found is partial, never silently absent.
 CREATE OR REPLACE TEMP TABLE ct_request AS
 WITH request AS (
-    SELECT r.*, m.nr, m.of, m.action, m.mapped, m.pick, m.shapes, m.templates, e.outcome AS error_outcome
+    SELECT r.*, m.nr, m.of, m.action, m.mapped, m.pick, m.shapes, m.early, m.late, m.needs_permission, e.outcome AS error_outcome,
+           CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END
+               AS partition,
+           COALESCE(NULLIF(account, ''), '*') AS owner
     FROM ct_ready AS r
     JOIN ct_map AS m USING (event_source, event_name)
     LEFT JOIN ct_error AS e ON e.code = r.error_code
-    WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL AND m.needs_permission
+    WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
       AND (m.when_path = '' OR m.when_wanted = COALESCE(
             CASE WHEN m.when_path <> '' THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false))
 ),
@@ -51,28 +53,30 @@ resolved AS (
     SELECT *,
         CASE
             WHEN NOT mapped THEN [{'arn': '*', 'partial': true}]
-            WHEN len(shapes) = 0 THEN [{'arn': '', 'partial': false}]
-            WHEN pick LIKE 'dynamodb-%' THEN ct_tables(params, pick, region, account)
+            WHEN len(shapes) = 0 OR NOT needs_permission THEN [{'arn': '', 'partial': false}]
+            WHEN pick LIKE 'dynamodb-%' THEN ct_tables(params, pick, partition, region, owner)
             ELSE COALESCE(
-                CASE WHEN templates[1].first THEN NULLIF(
-                    ct_first(list_filter(templates, lambda t: t.first), params, region, account, principal), []) END,
+                CASE WHEN len(early) > 0 THEN NULLIF(
+                    ct_first(early, params, partition, region, owner, principal), []) END,
                 CASE WHEN len(arns) > 0 THEN NULLIF(
                     CASE pick
                         WHEN 'source-key' THEN ct_fitting(arns, shapes)[1:1]
                         WHEN 'destination-key' THEN ct_fitting(arns, shapes)[-1:]
-                        ELSE list_distinct(ct_fitting(arns, shapes))
+                        ELSE list_sort(list_distinct(ct_fitting(arns, shapes)))
                     END, []) END,
-                CASE WHEN contains(params, '"arn:') THEN NULLIF(list_distinct(ct_fitting(list_transform(
+                CASE WHEN contains(params, '"arn:') THEN NULLIF(list_sort(list_distinct(ct_fitting(list_transform(
                     regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1),
-                    lambda a: {'arn': a, 'partial': false}), shapes)), []) END,
-                CASE WHEN len(templates) > 0 THEN NULLIF(
-                    ct_first(list_filter(templates, lambda t: NOT t.first), params, region, account, principal), []) END,
+                    lambda a: {'arn': a, 'partial': false}), shapes))), []) END,
+                CASE WHEN len(late) > 0 THEN NULLIF(
+                    ct_first(late, params, partition, region, owner, principal), []) END,
                 [{'arn': '*', 'partial': true}])
         END AS found
     FROM request
 )
 SELECT file_id, chunk, idx, position, native_id, time, principal, session, action, mapped, request_id, indirect,
-       CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
+       -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
+       CASE WHEN by_service THEN 'by_service' WHEN NOT needs_permission THEN 'no_evidence'
+            ELSE COALESCE(error_outcome, 'used') END AS outcome,
        nr, of = 1 AND COALESCE(len(found), 0) <= 1 AS alone,
        found
 FROM resolved;
@@ -110,3 +114,6 @@ SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, nativ
 FROM numbered;
 
 DROP TABLE ct_request;
+DROP VIEW ct_ready;
+DROP TABLE ct_offset;
+DROP TABLE ct_record;

@@ -1,6 +1,7 @@
 -- question: which records do these texts hold?
 -- grain: one native record (ct_record).
--- inputs: ct_event_type (event_type, reason); ct_text (file_id, chunk, position, native_id, doc), doc being a JSON array of records.
+-- inputs: ct_event_type (event_type, reason); ct_text (file_id, chunk, position, native_id, doc),
+--   doc being a JSON array of records.
 -- parameters: none
 
 INSERT INTO ct_record
@@ -13,7 +14,10 @@ SELECT
         WHEN moment IS NULL THEN 'eventTime is no time in UTC'
         WHEN COALESCE(r.eventSource, '') = '' THEN 'eventSource is missing'
         WHEN COALESCE(r.eventName, '') = '' THEN 'eventName is missing'
-        WHEN COALESCE(r.eventType, 'AwsApiCall') = 'AwsApiCall' AND r.userIdentity IS NULL THEN 'userIdentity is missing'
+        WHEN COALESCE(r.eventType, 'AwsApiCall') = 'AwsApiCall'
+            -- a userIdentity that is no object comes out as an object of NULLs
+            AND COALESCE(r.userIdentity.type, r.userIdentity.arn, r.userIdentity.accountId, r.userIdentity.invokedBy) IS NULL
+            THEN 'userIdentity is missing'
     END,
     CASE
         WHEN t.reason IS NOT NULL THEN t.reason

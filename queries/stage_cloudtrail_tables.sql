@@ -30,32 +30,29 @@ CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
         WHEN how = 'function' THEN regexp_replace(v, '^[0-9]+:function:', '')
     END;
 
--- `x` is one template of arn_template.csv with its two values read; NULL where one is missing. An unknown account is a
--- pattern.
-CREATE OR REPLACE TEMP MACRO ct_fill(x, region, account, principal) AS {
-    'arn': NULLIF(
+-- `x` is one template of arn_template.csv with its two values read; NULL where one is missing. An unknown account is '*'.
+CREATE OR REPLACE TEMP MACRO ct_fill(x, partition, region, account, principal) AS {
+    'arn':
         replace(replace(replace(replace(x.t.lead,
-            '{partition}', CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov'
-                                ELSE 'aws' END),
-            '{region}', region), '{account}', COALESCE(NULLIF(account, ''), '*')), '{principal}', principal)
+            '{partition}', partition), '{region}', region), '{account}', account), '{principal}', principal)
         || CASE WHEN x.t.path1 = '' THEN '' ELSE ct_value(x.v1, x.t.cut1) END
         || x.t.middle
         || CASE WHEN x.t.path2 = '' THEN '' ELSE ct_value(x.v2, x.t.cut2) END
-        || x.t.tail, ''),
-    'partial': x.t.pattern OR (account = '' AND contains(x.t.lead, '{account}'))
+        || x.t.tail,
+    'partial': x.t.pattern OR (account = '*' AND contains(x.t.lead, '{account}'))
 };
 
 -- The first of the templates that can be filled in, as a list of one or none. The values are read in a step of their
 -- own: a macro repeats its arguments, and json_extract_string is the expensive one.
-CREATE OR REPLACE TEMP MACRO ct_first(templates, params, region, account, principal) AS
+CREATE OR REPLACE TEMP MACRO ct_first(templates, params, partition, region, account, principal) AS
     list_filter(
         list_transform(
             list_transform(templates, lambda t: {
                 't': t,
                 'v1': json_extract_string(params, NULLIF(t.path1, '')),
                 'v2': json_extract_string(params, NULLIF(t.path2, ''))}),
-            lambda x: ct_fill(x, region, account, principal)),
-        lambda f: f.arn IS NOT NULL)[1:1];
+            lambda x: ct_fill(x, partition, region, account, principal)),
+        lambda f: f.arn <> '')[1:1];
 
 -- Those of some ARNs that have one of the action's own formats (services/aws.py, shapes).
 CREATE OR REPLACE TEMP MACRO ct_fitting(arns, shapes) AS
@@ -81,16 +78,12 @@ CREATE OR REPLACE TEMP MACRO ct_table_names(params, pick) AS
                 regexp_extract(s, '(?i)\b(?:from|into|update)\s+((?:"[^"]+"|[\w.-]+)(?:\."[^"]+")?)', 1), '"."', '/index/'))
     END;
 
-CREATE OR REPLACE TEMP MACRO ct_tables(params, pick, region, account) AS
-    list_distinct(list_transform(
+CREATE OR REPLACE TEMP MACRO ct_tables(params, pick, partition, region, account) AS
+    list_sort(list_distinct(list_transform(
         list_filter(ct_table_names(params, pick), lambda n: n IS NOT NULL),
         lambda n: CASE
             WHEN n = '' THEN {'arn': '*', 'partial': true}
             WHEN n LIKE 'arn:%' THEN {'arn': n, 'partial': false}
-            ELSE {'arn': ct_fill({'t': {'lead': 'arn:{partition}:dynamodb:{region}:{account}:table/' || replace(n, '"', ''),
-                                        'path1': '', 'middle': '', 'path2': '', 'tail': '', 'pattern': false,
-                                        'cut1': '', 'cut2': ''}, 'v1': '', 'v2': ''}, region, account, '').arn,
-                  'partial': account = ''}
-        END));
-
-CREATE OR REPLACE TEMP TABLE ct_bad (file_id INTEGER, position BIGINT, reason VARCHAR); -- from the exact path
+            ELSE {'arn': concat('arn:', partition, ':dynamodb:', region, ':', account, ':table/', replace(n, '"', '')),
+                  'partial': account = '*'}
+        END)));

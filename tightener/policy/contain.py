@@ -23,13 +23,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, product
 
 from tightener.model import Box
 from tightener.policy.automaton import Row, search
 from tightener.policy.patterns import contains, intersects, matches
 
-BUDGET = 2_000_000  # steps of one search: a second or two, and far more than policies written by people need
+BUDGET = 2_000_000  # steps of one search: a few tenths of a second, far more than a policy written by people needs
 
 _contains = lru_cache(maxsize=1 << 16)(contains)
 _intersects = lru_cache(maxsize=1 << 16)(intersects)
@@ -81,13 +81,15 @@ class Union:
         self._rows: list[Row] = [_row(box) for box in outer]
         self._exact: dict[Row, int] = {}
         self._by_action: dict[str, list[int]] = {}
+        self._by_head: dict[tuple[str, str], list[int]] = {}
+        self._heads = [_head(row[1]) for row in self._rows]
         for index, row in enumerate(self._rows):
             if row not in self._exact:  # the same box twice adds nothing
                 self._exact[row] = index
                 self._by_action.setdefault(row[0], []).append(index)
-        self._actions_over: dict[str, list[int]] = {}
+                self._by_head.setdefault((row[0], self._heads[index]), []).append(index)
+        self._actions_over: dict[str, list[str]] = {}
         self._actions_near: dict[str, list[int]] = {}
-        self._heads = [tuple(_head(pattern) for pattern in row) for row in self._rows]
 
     def check_all(self, inners: Iterable[tuple[Box, ...]], budget: int = BUDGET) -> Result:
         """`check` against this union."""
@@ -142,37 +144,41 @@ class Union:
         if len(rows) == 1 and rows[0] in self._exact:
             return self._exact[rows[0]]
         parts = [tuple(dict.fromkeys(row[part] for row in rows)) for part in range(3)]
-        over: set[int] = set()
+        found: list[int] = []
         for action in parts[0]:
             if action not in self._actions_over:
-                groups = [group for name, group in self._by_action.items() if _contains(name, action)]
-                self._actions_over[action] = sorted(chain.from_iterable(groups))
-            over.update(self._actions_over[action])
-        for index in sorted(over):
-            _, resource, branch = self._rows[index]
-            _, resource_head, branch_head = self._heads[index]
-            if any(own.startswith(resource_head) and _contains(resource, own) for own in parts[1]) and any(
-                own.startswith(branch_head) and _contains(branch, own) for own in parts[2]
-            ):
-                return index
-        return None
+                self._actions_over[action] = [name for name in self._by_action if _contains(name, action)]
+            for name, own in product(self._actions_over[action], parts[1]):
+                # What an outer pattern contains starts with its literal head.
+                for cut in range(len(own) + 1):
+                    for index in self._by_head.get((name, own[:cut]), ()):
+                        _, resource, branch = self._rows[index]
+                        if _contains(resource, own) and any(_contains(branch, other) for other in parts[2]):
+                            found.append(index)
+        return min(found, default=None)
 
     def _near(self, rows: Sequence[Row]) -> list[int]:
         """The outer boxes that share a request with each of the inner rows; the others cannot help."""
-        near: list[int] | None = None
-        for row in rows:
-            action = row[0]
-            if action not in self._actions_near:
-                groups = [group for name, group in self._by_action.items() if _intersects(name, action)]
-                self._actions_near[action] = sorted(chain.from_iterable(groups))
-            pool = self._actions_near[action]
-            kept = set(pool) if near is None else set(pool).intersection(near)
-            near = [
-                index
-                for index in sorted(kept)
-                if _intersects(self._rows[index][1], row[1]) and _intersects(self._rows[index][2], row[2])
-            ]
-        return near or []
+        return sorted(set.intersection(*(self._meeting(row) for row in rows)))
+
+    def meeting(self, box: Box) -> list[int]:
+        """The indexes of the boxes of this union that share a request with `box` (of equal ones, the first)."""
+        return sorted(self._meeting(_row(box)))
+
+    def _meeting(self, row: Row) -> set[int]:
+        action, resource, branch = row
+        if action not in self._actions_near:
+            groups = [group for name, group in self._by_action.items() if _intersects(name, action)]
+            self._actions_near[action] = sorted(chain.from_iterable(groups))
+        head = _head(resource)
+        return {
+            index
+            for index in self._actions_near[action]
+            # Two patterns can share a string only if one's literal head starts with the other's.
+            if (self._heads[index].startswith(head) or head.startswith(self._heads[index]))
+            and _intersects(self._rows[index][1], resource)
+            and _intersects(self._rows[index][2], branch)
+        }
 
 
 def _proved(by: tuple[int, ...]) -> Result:

@@ -9,7 +9,7 @@ is the same as these four (docs/policy-semantics.md, section 3), for each servic
 4. `R_N & D_O <= D_N`
 
 Services that nobody names are all alike (only `deny` may say `*`), so one made-up name stands for them. Rules change
-with time only where one expires, so each service is looked at at the given moment and at each later expiry of its rules.
+with time only where one expires, so each service is looked at now ("at") and at each later expiry of one of its rules.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ def _never_wider(old: _Compiled, new: _Compiled) -> tuple[Result, int]:
     doubt: Result | None = None
     questions: tuple[tuple[Union, Iterator[tuple[Box, ...]]], ...] = (
         (Union((*deny_new, *approval_new, *allow_old)), ((box,) for box in allow_new)),
-        (limited, ((box, limit) for limit in gone for box in allow_new)),
+        (limited, _pairs(gone, allow_new)),
         (Union((*deny_new, *allow_old, *approval_old)), ((box,) for box in approval_new)),
-        (denied, ((box, limit) for limit in gone_denies for box in approval_new)),
+        (denied, _pairs(gone_denies, approval_new)),
     )
     for union, inners in questions:
         for inner in inners:
@@ -141,6 +141,14 @@ def _never_wider(old: _Compiled, new: _Compiled) -> tuple[Result, int]:
             if found.kind is Kind.NOT_PROVEN:
                 doubt = doubt or found
     return doubt or Result(Kind.CONTAINED), looked_at
+
+
+def _pairs(limits: Sequence[Box], granted: Sequence[Box]) -> Iterator[tuple[Box, Box]]:
+    """Each old limit with each new grant that shares a request with it; other intersections are empty."""
+    grants = Union(granted)
+    for limit in limits:
+        for index in grants.meeting(limit):
+            yield granted[index], limit
 
 
 def _services(old: AgentPolicy | None, new: AgentPolicy) -> Sequence[str]:

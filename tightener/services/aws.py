@@ -169,7 +169,9 @@ def _template(text: str, *, first: bool) -> ArnTemplate:
     paths += [("", "")] * (2 - len(paths))
     texts += [""] * (3 - len(texts))
     (path1, cut1), (path2, cut2) = paths
-    return ArnTemplate(texts[0], path1, cut1, texts[1], path2, cut2, texts[2], first, bool({"*", "?"} & set("".join(texts))))
+    return ArnTemplate(
+        texts[0], path1, cut1, texts[1], path2, cut2, texts[2], first, bool({"*", "?"} & set("".join(texts)))
+    )
 
 
 @cache

@@ -57,7 +57,8 @@ _MAP = pa.schema(
         ("when_wanted", pa.bool_()),
         ("pick", pa.string()),
         ("shapes", pa.list_(_SHAPE)),
-        ("templates", pa.list_(_TEMPLATE)),
+        ("early", pa.list_(_TEMPLATE)),  # tried before resources[]
+        ("late", pa.list_(_TEMPLATE)),
     ]
 )
 
@@ -79,7 +80,8 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[dict[str, object]]
             "conditional": any(one.when_path or one.pick.startswith("dynamodb-") for one in requests),
             "problem": problem,
             "shapes": [asdict(shape) for shape in shapes(request.action)],
-            "templates": [asdict(template) for template in templates(request.action, request.pick)],
+            "early": [asdict(one) for one in templates(request.action, request.pick) if one.first],
+            "late": [asdict(one) for one in templates(request.action, request.pick) if not one.first],
             **{
                 name: getattr(request, name)
                 for name in ("action", "mapped", "needs_permission", "when_path", "when_text", "when_wanted", "pick")
@@ -94,9 +96,18 @@ class _Reading:
         self.files = files
         self.problems: dict[int, str] = {file.id: "" for file in files}
         self.irregular: set[int] = set()
+        self.bad: list[tuple[int, int, str]] = []  # file, position, reason
+
+    def _note(self, file: LogFile, problem: str) -> None:
+        known = self.problems[file.id]
+        if problem not in known:  # a file that is read twice has its problem twice
+            self.problems[file.id] = f"{known}; {problem}" if known else problem
+
+    def _pieces(self, file: LogFile) -> Iterator[bytes]:
+        return read_pieces(file, lambda problem: self._note(file, problem))
 
     def _regular(self, file: LogFile) -> Iterator[_Row]:
-        pieces = read_pieces(file)
+        pieces = self._pieces(file)
         try:
             for chunk, doc in enumerate(arrays(pieces)):
                 yield file.id, chunk, None, None, doc
@@ -119,17 +130,15 @@ class _Reading:
                 file, future = ahead.popleft()
                 yield from future.result() if future else self._regular(file)
 
-    def exact_rows(self, con: duckdb.DuckDBPyConnection) -> Iterator[_Row]:
-        """The records of the files that are not regular, one text each; broken ones go to ct_bad at once."""
+    def exact_rows(self) -> Iterator[_Row]:
+        """The records of the files that are not regular, one text each; broken ones go to `bad`."""
         for file in self.files:
             if file.id not in self.irregular:
                 continue
-            found = exact(b"".join(read_pieces(file)))
+            found = exact(b"".join(self._pieces(file)))
             if found.problem:
-                self.problems[file.id] = found.problem
-            if found.bad:
-                bad = [(file.id, position, reason) for position, reason in found.bad]
-                con.cursor().executemany("INSERT INTO ct_bad VALUES (?, ?, ?)", bad)
+                self._note(file, found.problem)
+            self.bad.extend((file.id, position, reason) for position, reason in found.bad)
             for record in found.records:
                 yield file.id, record.position, record.position, record.native_id, b"[%b]" % record.text
 
@@ -190,16 +199,16 @@ class CloudTrail:
         reading = _Reading(files)
         con.execute(query("stage_cloudtrail_tables"))
         kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
-        _register(con, "ct_event_type", pa.table(list(zip(*kinds, strict=True)), names=["event_type", "reason"]))
+        con.register("ct_event_type", _table({"event_type": pa.string(), "reason": pa.string()}, kinds))
         self._records(con, reading, reading.regular_rows())
         self._find_irregular(con, reading)
         if reading.irregular:
             ids = sorted(reading.irregular)
             con.execute("DELETE FROM ct_record WHERE list_contains(?, file_id)", [ids])
-            self._records(con, reading, reading.exact_rows(con))
+            self._records(con, reading, reading.exact_rows())
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
-        for name in ("ct_event_type", "ct_map", "ct_error", "ct_problem"):
+        for name in ("ct_event_type", "ct_map", "ct_error", "ct_problem", "ct_bad"):
             con.unregister(name)
 
     @staticmethod
@@ -220,19 +229,18 @@ class CloudTrail:
         """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
         pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
         mapping = [row for source, name in pairs for row in _map_rows(source, name)]
-        _register(con, "ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
+        con.register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
         codes = [row[0] for row in con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()]
         outcomes = [str(error_class(code)) for code in codes]
-        _register(
-            con, "ct_error", pa.table([pa.array(codes, pa.string()), pa.array(outcomes, pa.string())], ["code", "outcome"])
+        con.register(
+            "ct_error", _table({"code": pa.string(), "outcome": pa.string()}, list(zip(codes, outcomes, strict=True)))
         )
-        ids, problems = list(reading.problems), list(reading.problems.values())
-        _register(
-            con,
-            "ct_problem",
-            pa.table([pa.array(ids, pa.int32()), pa.array(problems, pa.string())], ["file_id", "problem"]),
-        )
+        problems = list(reading.problems.items())
+        con.register("ct_problem", _table({"file_id": pa.int32(), "problem": pa.string()}, problems))
+        bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": pa.string()}
+        con.register("ct_bad", _table(bad, reading.bad))
 
 
-def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    con.register(name, table)
+def _table(types: dict[str, pa.DataType], entries: Sequence[tuple[object, ...]]) -> pa.Table:
+    columns = list(zip(*entries, strict=True)) if entries else [()] * len(types)
+    return pa.table({name: pa.array(column, kind) for (name, kind), column in zip(types.items(), columns, strict=True)})

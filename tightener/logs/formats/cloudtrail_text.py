@@ -47,7 +47,7 @@ class Exact:
     bad: list[tuple[int, str]] = field(default_factory=list)
     problem: str = ""
 
-    def add(self, value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    def add(self, value: Any) -> None:
         """Take one JSON value: a record, a wrapper of one (EventBridge), or a carrier of several."""
         if isinstance(value, dict) and isinstance(value.get("Records"), list):
             for inner in value["Records"]:
@@ -69,15 +69,19 @@ class Exact:
         self.bad.append((len(self.records) + len(self.bad) + 1, reason))
 
 
+def _beginning(key: bytes) -> bytes:
+    return rb'\{\s*"' + re.escape(key) + rb'"'
+
+
 def separator(key: bytes) -> re.Pattern[bytes]:
     """Where one record ends and the next one, with this first key, begins."""
-    return re.compile(rb'\}\s*,?\s*(?=\{\s*"' + re.escape(key) + rb'")')
+    return re.compile(rb"\}\s*,?\s*(?=" + _beginning(key) + rb")")
 
 
 def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """JSON arrays of whole records, of about `CHUNK` bytes, from a file's decompressed bytes in pieces.
 
-    Raises IrregularError, also after some arrays, when the text is not regular. Memory is bounded by the longest record.
+    Raises IrregularError, also after some arrays, when the text is not regular. Memory: the longest record or a chunk.
     """
     buffer = bytearray()
     for piece in pieces:
@@ -207,7 +211,8 @@ def _end_of_object(text: bytes, start: int) -> int:
 
 def _scan(text: bytes, start: int, found: Exact) -> None:
     key = _FIRST_KEY.match(text, start)
-    split = separator(key[1] if key else b"eventVersion")
+    name = key[1] if key else b"eventVersion"
+    split, beginning = separator(name), re.compile(_beginning(name))
     while True:
         brace = text.find(b"{", start)
         gap = text[start : brace if brace >= 0 else len(text)]
@@ -219,19 +224,21 @@ def _scan(text: bytes, start: int, found: Exact) -> None:
         if opening:  # another carrier behind the first one
             start = opening.end()
             continue
-        start = _take(text, brace, split, found)
+        start = _take(text, brace, split, beginning, found)
 
 
-def _take(text: bytes, brace: int, split: re.Pattern[bytes], found: Exact) -> int:
+def _take(text: bytes, brace: int, split: re.Pattern[bytes], beginning: re.Pattern[bytes], found: Exact) -> int:
     """Read the record that begins at `brace`, or refuse it; the index at which to go on."""
     following = split.search(text, brace + 1)
     for end in (following.start() + 1 if following else 0, _end_of_object(text, brace)):
         if end and _is_json(text[brace:end]):
             found.add(orjson.loads(text[brace:end]))
             return end
-    if following:
+    # A broken record may lack its brace, so the next one is looked for by its beginning alone.
+    other = beginning.search(text, brace + 1)
+    if other:
         found.refuse("not JSON")
-        return following.start() + 1
+        return other.start()
     end = _end_of_object(text, brace)
     if end:
         found.refuse("not JSON")

@@ -1,0 +1,65 @@
+-- question: which requests do the readable gateway lines make, and with what outcome (policy-semantics, section 4)?
+-- grain: one request (staged); one rejected line (staged_rejected).
+-- inputs: gw_line, gw_entry, gw_list; gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
+--   gw_secret (path); gw_id (file_id, position, native_id) for lines without an id; gw_error (code, outcome)
+-- parameters: source, secret (regular expression of values that are not kept)
+
+CREATE OR REPLACE TEMP TABLE gw_resource AS
+WITH leaf AS (
+    SELECT e.file_id, e.position, e.nr, 0 AS sub, e.name AS path, e.raw ->> '$' AS text
+    FROM gw_entry AS e WHERE e.name IS NOT NULL AND starts_with(e.raw, '"')
+    UNION ALL
+    SELECT e.file_id, e.position, e.nr, l.nr AS sub, l.path, l.text
+    FROM gw_entry AS e JOIN gw_leaf AS l ON l.name IS NOT DISTINCT FROM e.name AND l.raw = e.raw
+    WHERE e.name IS NULL OR NOT starts_with(e.raw, '"')
+),
+kept AS (
+    SELECT leaf.* EXCLUDE (text),
+           CASE WHEN s.path IS NOT NULL THEN '*' ELSE regexp_replace(text, $secret, '*', 'g') END AS kept,
+           s.path IS NOT NULL OR regexp_matches(text, $secret) AS partial
+    FROM leaf LEFT JOIN gw_secret AS s ON s.path = leaf.path
+),
+every AS (
+    SELECT file_id, position, nr, sub, path || '=' || kept AS resource, partial FROM kept
+    UNION ALL
+    SELECT file_id, position, nr, 0, resource, false FROM gw_list
+),
+once AS (
+    SELECT file_id, position, resource, bool_or(partial) AS partial, min((nr, sub)) AS place FROM every GROUP BY ALL
+)
+SELECT file_id, position, resource, partial,
+       row_number() OVER (PARTITION BY file_id, position ORDER BY place) - 1 AS part
+FROM once;
+
+INSERT INTO staged_rejected (file_id, position, reason, day)
+SELECT file_id, position, reason, CAST(moment AS DATE) FROM gw_line WHERE reason IS NOT NULL;
+
+INSERT INTO staged
+SELECT
+    l.file_id, l.position, COALESCE(r.part, 0)::USMALLINT, $source, COALESCE(l.id, n.native_id), l.moment, l.agent, '',
+    COALESCE(l.session, ''), l.service, l.action, COALESCE(r.resource, l.resource, ''),
+    CASE WHEN starts_with(l.branch, 'refs/heads/') THEN l.branch[12:]
+         WHEN COALESCE(l.branch, '') = '' AND l.service = 'git' AND l.action = 'push' THEN '*'
+         ELSE COALESCE(l.branch, '') END,
+    CASE WHEN COALESCE(l.branch, '') = '' AND l.service = 'git' AND l.action = 'push'
+         THEN CASE WHEN r.partial THEN 'resource,branch' ELSE 'branch' END
+         WHEN r.partial THEN 'resource' ELSE '' END,
+    CASE
+        WHEN l.outcome = 'denied' OR (l.decision = 'deny' AND l.enforced) THEN 'refused'
+        WHEN l.decision = 'require_approval' AND l.enforced AND l.state IN ('refused', 'timed_out') THEN 'refused'
+        WHEN l.decision = 'require_approval' AND l.enforced AND COALESCE(l.state, 'pending') = 'pending'
+            THEN 'no_evidence'
+        WHEN l.outcome = 'not_run' THEN 'no_evidence'
+        WHEN l.outcome = 'error' AND e.outcome <> 'used' THEN e.outcome
+        WHEN l.outcome IS NULL AND NOT l.enforced THEN 'no_evidence'
+        WHEN l.decision = 'require_approval' THEN 'approved'
+        WHEN l.decision = 'deny' THEN 'used_ungranted'
+        WHEN l.outcome IS NULL THEN 'used_unlogged'
+        ELSE 'used'
+    END,
+    l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false, l.mapped
+FROM gw_line AS l
+LEFT JOIN gw_resource AS r ON r.file_id = l.file_id AND r.position = l.position
+LEFT JOIN gw_id AS n ON n.file_id = l.file_id AND n.position = l.position
+LEFT JOIN gw_error AS e ON e.code = l.error_code
+WHERE l.reason IS NULL;

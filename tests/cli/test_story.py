@@ -1,0 +1,208 @@
+"""The sample story through the program as its user runs it: gold output, diffs that apply, exit codes, JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tightener
+from tightener.cli import run
+
+ROOT = Path(__file__).parents[2]
+GOLD = ROOT / "tests" / "gold"
+AGENTS = ("claude-invoice-01", "claude-ops-02", "claude-report-03")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the story in a folder with a space in its name, read into its database."""
+    base = tmp_path_factory.mktemp("a story") / "sample logs"
+    shutil.copytree(ROOT / "sample_logs", base, ignore=shutil.ignore_patterns(".tightener", "__pycache__"))
+    code, _, _ = call(base, "ingest")
+    assert code == 0
+    return base
+
+
+def call(base: Path, *words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    here = Path.cwd()
+    os.chdir(base)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run([*words])
+    finally:
+        os.chdir(here)
+    return code, out.getvalue(), err.getvalue()
+
+
+def check_gold(name: str, text: str) -> None:
+    """Compares with tests/gold/NAME; UPDATE_GOLD=1 writes it instead (then read the diff before you commit it)."""
+    path = GOLD / name
+    if os.environ.get("UPDATE_GOLD"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_suggest_prints_the_gold_proposal(story: Path, agent: str) -> None:
+    code, out, err = call(story, "suggest", "--agent", agent)
+    assert (code, err.count("warning: the window ends on 2026-11-15")) == (0, err.count("\n"))
+    check_gold(f"suggest-{agent}.txt", out)
+
+
+@pytest.mark.parametrize("command", ["compare", "suggest"])
+@pytest.mark.parametrize("agent", AGENTS)
+def test_json_is_the_gold_document(story: Path, agent: str, command: str) -> None:
+    code, out, _ = call(story, command, "--agent", agent, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["schema"] == f"tightener.{command}/1"
+    check_gold(f"{command}-{agent}.json", out.replace(str(story), "STORY"))
+
+
+@pytest.mark.parametrize("words", [("status",), ("agents",), ("compare", "--agent", "claude-ops-02")])
+def test_overviews_are_gold(story: Path, words: tuple[str, ...]) -> None:
+    code, out, _ = call(story, *words)
+    assert code == 0
+    check_gold(f"{words[0]}.txt", out.replace(str(story), "STORY"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingest",),
+        ("status",),
+        ("agents",),
+        ("compare", "--agent", "claude-invoice-01"),
+        ("suggest", "--agent", "claude-invoice-01"),
+        ("explain", "1/clone", "--agent", "claude-invoice-01"),
+        ("explain", "thin-coverage"),
+        ("decide", "policy.yaml", "--agent", "claude-invoice-01", "--service", "git", "--action", "clone"),
+        ("verify", "policy.yaml", "policy.yaml"),
+        ("report", "--agent", "claude-invoice-01"),
+        ("export", "usage", "--agent", "claude-invoice-01", "-o", "usage.parquet"),
+        ("export", "events", "-o", "events.csv"),
+        ("export", "comparison", "--agent", "claude-ops-02", "-o", "comparison.csv"),
+        ("sql", "usage"),
+    ],
+    ids=lambda words: "-".join(words[:2]),
+)
+def test_every_command_answers_in_json_and_in_words(story: Path, words: tuple[str, ...]) -> None:
+    code, out, _ = call(story, *words, "--json")
+    assert code == 0
+    assert json.loads(out)["schema"] == f"tightener.{words[0]}/1"
+    code, out, _ = call(story, *words)
+    assert code == 0
+    assert out.strip()
+    assert not any(c in out for c in "\x1b\u202e"), "a hostile name reached the terminal"
+
+
+def test_a_second_ingest_reads_nothing(story: Path) -> None:
+    _, out, _ = call(story, "ingest", "--json")
+    document = json.loads(out)
+    assert document["files_read"] == 0
+    assert document["files_known"] > 20
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_diff_applies_with_git_and_changes_only_its_lines(
+    story: Path, tmp_path: Path, agent: str, newline: str
+) -> None:
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    policy = repository / "policy.yaml"
+    before = (story / "policy.yaml").read_bytes().replace(b"\n", newline.encode())
+    policy.write_bytes(before)
+    subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
+    db = str(story / ".tightener" / "tightener.duckdb")
+    config = str(story / "tightener.yaml")
+    code, diff, _ = call(
+        repository, "--config", config, "--db", db, "suggest", "--agent", agent, "--policy", "policy.yaml", "--diff"
+    )
+    assert code == 0
+    assert diff
+    subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=repository, input=diff.encode(), check=True)
+    after = policy.read_bytes()
+    removed = [line[1:] for line in diff.split("\n") if line.startswith("-") and not line.startswith("---")]
+    old, new = before.split(b"\n"), after.split(b"\n")
+    untouched = [line for line in old if line.decode() not in removed]
+    it = iter(new)
+    assert all(line in it for line in untouched), "a line that the diff does not name has changed"
+    # What was applied is what would have been written.
+    policy.write_bytes(before)
+    call(
+        repository, "--config", config, "--db", db, "suggest", "--agent", agent, "--policy", "policy.yaml", "--write"
+    )
+    assert policy.read_bytes() == after
+    code, _, _ = call(repository, "verify", str(story / "policy.yaml"), "policy.yaml")
+    assert code == 0
+
+
+def test_exit_codes(story: Path, tmp_path: Path) -> None:
+    invoice = ("--agent", "claude-invoice-01")
+    assert call(story, "suggest", *invoice, "--exit-code")[0] == 10
+    assert call(story, "suggest", *invoice, "--as-of", "2026-09-01")[0] == 3
+    assert call(tmp_path, "suggest", *invoice)[0] == 3
+    assert call(story, "suggest", "--agent", "nobody")[0] == 1
+    assert call(story, "suggest")[0] == 2
+    assert call(story, "suggest", *invoice, "--window", "soon")[0] == 2
+    wider = tmp_path / "wider.yaml"
+    wider.write_text((story / "policy.yaml").read_text().replace('["acme/*"]', '["*"]'))
+    code, out, _ = call(story, "verify", "policy.yaml", str(wider), "--json")
+    document = json.loads(out)
+    assert (code, document["verdict"]) == (11, "wider")
+    assert document["agents"][0]["witness"]["old"] == "not_granted"
+
+
+def test_only_one_suggestion(story: Path) -> None:
+    _, out, _ = call(story, "suggest", "--agent", "claude-invoice-01", "--json")
+    every = json.loads(out)["suggestions"]
+    assert len(every) > 1
+    for one in every:
+        _, out, _ = call(story, "suggest", "--agent", "claude-invoice-01", "--json", "--only", one["id"])
+        ids = [s["id"] for s in json.loads(out)["suggestions"]]
+        assert one["id"] in ids
+        assert set(ids) == {one["id"], *one["requires"]}
+    assert call(story, "suggest", "--agent", "claude-invoice-01", "--only", "nonsense")[0] == 1
+
+
+def test_the_library(story: Path) -> None:
+    db = tightener.open(story / ".tightener" / "tightener.duckdb", story / "tightener.yaml")
+    usage = db.usage("claude-invoice-01")
+    assert usage.df()["uses"].sum() == sum(usage.arrow()["uses"].to_pylist()) > 500
+    statuses = set(db.comparison("claude-invoice-01").df()["status"])
+    assert {"exercised", "unexercised"} <= statuses
+
+
+def test_one_go_without_configuration_or_database(story: Path, tmp_path: Path) -> None:
+    code, out, _ = call(
+        tmp_path, "suggest", "--policy", str(story / "policy.yaml"), "--logs", str(story / "gateway"),
+        "--logs", str(story / "AWSLogs"), "--agent", "claude-ops-02", "--diff",
+        "--principal", "arn:aws:iam::123456789012:role/claude-ops-02",
+    )  # fmt: skip
+    assert code == 0
+    assert out == call(story, "suggest", "--agent", "claude-ops-02", "--diff")[1].replace("a/sample logs/", "a/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_foreign_gateway_gives_the_same_suggestions(story: Path, tmp_path: Path) -> None:
+    config = str(story / "foreign" / "tightener.yaml")
+    db = str(tmp_path / "foreign.duckdb")
+    assert call(tmp_path, "--config", config, "--db", db, "ingest", str(story / "foreign" / "gateway.jsonl.gz"))[0] == 0
+    policy = ("--policy", str(story / "policy.yaml"))
+    for agent in ("claude-invoice-01", "claude-ops-02"):
+        _, theirs, _ = call(tmp_path, "--config", config, "--db", db, "suggest", "--agent", agent, *policy, "--diff")
+        ours_db = str(tmp_path / "ours.duckdb")
+        call(tmp_path, "--db", ours_db, "ingest", str(story / "gateway"))
+        _, ours, _ = call(tmp_path, "--db", ours_db, "suggest", "--agent", agent, *policy, "--diff")
+        assert theirs == ours != ""

@@ -1,0 +1,228 @@
+"""Finds log files and reads their bytes: plain, gzip (several members, cut short) and zstd, told apart by content."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+from isal import isal_zlib
+
+HEAD = 1 << 16  # decompressed bytes that a format is recognised by
+LIMIT = 4 << 30  # decompressed bytes of one file that are read
+_PIECE = 1 << 20
+_SKIPPED = ("CloudTrail-Digest", "CloudTrail-Insight")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read, in a sentence; everything else was."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file to read. `id` is 0 until the ledger has given it one."""
+
+    id: int
+    path: str
+    size: int
+    digest: str = ""
+    compression: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What `find` found: files in the order of their paths, and what it could not look into or left out."""
+
+    files: tuple[LogFile, ...]
+    problems: tuple[Problem, ...]
+
+
+def find(paths: Sequence[str]) -> Found:
+    """Every file under the paths (files, folders with all that is in them, globs), each once, sorted by path.
+
+    Hidden files and folders are skipped below a named folder; so are CloudTrail's digest and Insights folders, which
+    hold no API calls. What is missing, empty or unreadable comes back as a problem.
+    """
+    files: dict[str, LogFile] = {}
+    problems: list[Problem] = []
+    for text in paths:
+        named = Path(text)
+        if named.exists():
+            _add(named, files, problems)
+            continue
+        matched = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []
+        if not matched:
+            problems.append(Problem(text, "there is no such file or folder"))
+        for one in matched:
+            _add(Path(one), files, problems)
+    return Found(
+        tuple(files[path] for path in sorted(files)), tuple(sorted(dict.fromkeys(problems), key=lambda p: p.path))
+    )
+
+
+def _add(path: Path, files: dict[str, LogFile], problems: list[Problem]) -> None:
+    if not path.is_dir():
+        _add_file(path, files, problems)
+        return
+
+    def failed(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), f"this folder cannot be read: {error.strerror}"))
+
+    before = len(files) + len(problems)
+    for folder, below, names in os.walk(path, onerror=failed):
+        problems += [
+            Problem(str(Path(folder, name)), "skipped: it holds no API calls") for name in below if name in _SKIPPED
+        ]
+        below[:] = sorted(name for name in below if name not in _SKIPPED and not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                _add_file(Path(folder, name), files, problems)
+    if len(files) + len(problems) == before and not any(known.startswith(f"{path.resolve()}/") for known in files):
+        problems.append(Problem(str(path), "there is no file in this folder"))
+
+
+def _add_file(path: Path, files: dict[str, LogFile], problems: list[Problem]) -> None:
+    full = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named: their target may move
+    try:
+        if not full.is_file():
+            problems.append(Problem(str(path), "this is no regular file"))
+            return
+        size = full.stat().st_size
+    except OSError as error:
+        problems.append(Problem(str(path), f"cannot be read: {error.strerror}"))
+        return
+    if not size:
+        problems.append(Problem(str(full), "the file is empty"))
+        return
+    files[str(full)] = LogFile(0, str(full), size)
+
+
+def digest(path: str) -> str:
+    """The sha256 of the bytes on disk, hex. Raises OSError."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def compression(path: str) -> str:
+    """'gzip', 'zstd' or '', by the first bytes. Raises OSError."""
+    with Path(path).open("rb") as file:
+        return _magic(file.read(4))
+
+
+def _magic(first: bytes) -> str:
+    if first[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "zstd" if first == b"\x28\xb5\x2f\xfd" or (first[1:] == b"\x2a\x4d\x18" and first[0] >> 4 == 5) else ""
+
+
+def head(path: str) -> bytes:
+    """The first HEAD decompressed bytes. Raises OSError."""
+    held = b""
+    for piece in read_pieces(LogFile(0, path, 0)):
+        held += piece
+        if len(held) >= HEAD:
+            break
+    return held[:HEAD]
+
+
+def _ignore(_: str) -> None:
+    """What a caller who does not ask for problems hears of them."""
+
+
+def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT) -> Iterator[bytes]:
+    """The decompressed bytes in pieces of about a megabyte.
+
+    A file that is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
+    Raises OSError where the file itself cannot be read.
+    """
+    with Path(file.path).open("rb") as raw:
+        kind = _magic(raw.read(4))
+        raw.seek(0)
+        pieces = _plain(raw) if kind == "" else _inflated(raw, kind, on_problem)
+        seen = 0
+        for piece in pieces:
+            if seen + len(piece) > limit:
+                yield piece[: limit - seen]
+                on_problem(f"larger than {limit:,} bytes when decompressed: the rest was not read")
+                return
+            seen += len(piece)
+            yield piece
+
+
+def _plain(raw: BinaryIO) -> Iterator[bytes]:
+    while piece := raw.read(_PIECE):
+        yield piece
+
+
+class _GzipMember:
+    """One gzip member, in steps that never give more than a piece at a time. `rest` is what follows it."""
+
+    def __init__(self) -> None:
+        self._inflater = isal_zlib.decompressobj(wbits=31)
+        self.done = False
+        self.rest = b""
+
+    def steps(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            piece = self._inflater.decompress(data, _PIECE)
+            if piece:
+                yield piece
+            data = self._inflater.unconsumed_tail
+            if self._inflater.eof:
+                self.done, self.rest = True, self._inflater.unused_data
+                return
+            if not data and len(piece) < _PIECE:
+                return
+
+
+class _ZstdFrame:
+    """One zstd frame; short inputs, because a frame has no "at most so much" step. `rest` is what follows it."""
+
+    def __init__(self) -> None:
+        self._inflater = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        self.done = False
+        self.rest = b""
+
+    def steps(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), 1 << 14):
+            piece = self._inflater.decompress(data[start : start + (1 << 14)])
+            if piece:
+                yield piece
+            if self._inflater.eof:
+                self.done, self.rest = True, self._inflater.unused_data + data[start + (1 << 14) :]
+                return
+
+
+def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None]) -> Iterator[bytes]:
+    make = _GzipMember if kind == "gzip" else _ZstdFrame
+    member: _GzipMember | _ZstdFrame | None = make()
+    out = 0
+    data = b""
+    try:
+        while data or (data := raw.read(_PIECE)):
+            if member is None:
+                data = data.lstrip(b"\0")  # tapes and block devices pad with zeros
+                if not data:
+                    continue
+                member = make()
+            for piece in member.steps(data):
+                out += len(piece)
+                yield piece
+            data = member.rest
+            if member.done:
+                member = None
+    except (isal_zlib.error, zstandard.ZstdError, EOFError) as error:
+        on_problem(f"damaged {kind} after {out:,} decompressed bytes: {error}")
+        return
+    if member is not None:
+        on_problem(f"truncated {kind} after {out:,} decompressed bytes")

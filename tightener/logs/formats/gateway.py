@@ -1,0 +1,173 @@
+"""The gateway's own audit lines, version 1 (docs/gateway-audit-event.md): columns from end to end.
+
+Python touches whole blocks of lines, the distinct names, codes and actions in them, arguments that are not plain texts,
+and the lines without an id (their hash needs their canonical form); everything else is stage_gateway*.sql.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from tightener.logs.files import LogFile, read_pieces
+from tightener.logs.formats import lines
+from tightener.logs.redact import is_secret, leaves, value_pattern
+from tightener.resources import query
+from tightener.services.catalogue import catalogue_case
+from tightener.services.outcomes import error_class
+from tightener.services.semantics import normalise_path
+
+_REQUIRED = ("time", "agent", "service", "action", "decision")
+_ENOUGH = 3  # of the required fields, so that a file whose first lines are broken is still known
+_ID_BATCH = 50_000
+
+
+class Gateway:
+    """The format `gateway`: one JSON object a line."""
+
+    name = "gateway"
+    source = "gateway"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether one of the first lines is an object with most of the required fields."""
+        first, *others = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        for line in (first, *others):
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(record, dict) and sum(key in record for key in _REQUIRED) >= _ENOUGH:
+                return True
+        # one line that is longer than the head
+        return not others and first.startswith(b"{") and all(b'"%b"' % key.encode() in first for key in _REQUIRED)
+
+    def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
+        """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
+        problems: dict[int, str] = {}
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for file in files:
+                yield from lines.batches(
+                    file.id, read_pieces(file, lambda text, number=file.id: problems.update({number: text}))
+                )
+
+        stage_lines(con, self.source, batches())
+        count_files(con, files, problems)
+
+
+def count_files(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile], problems: dict[int, str]) -> None:
+    """One row in staged_file for each file: its lines that are not blank, and its problem."""
+    counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
+    rows = [(file.id, counted.get(file.id, 0), problems.get(file.id, "")) for file in files]
+    con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
+
+
+def stage_lines(con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch]) -> None:
+    """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`. Leaves gw_line."""
+    con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
+    con.execute(query("stage_gateway_parse"))
+    con.unregister("gw_text")
+    con.execute(query("stage_gateway_args"))
+    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_error": _errors(con)}
+    for name, table in tables.items():
+        con.register(name, table)
+    con.register("gw_secret", _secrets(con))
+    for statement in duckdb.extract_statements(query("stage_gateway")):
+        wanted = {"source": source, "secret": value_pattern()}
+        con.execute(statement, {name: wanted[name] for name in statement.named_parameters})
+    for name in (*tables, "gw_secret"):
+        con.unregister(name)
+    _fold_actions(con, source)
+    _normalise(con, source)
+
+
+def _ids(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The ids of the lines that have none: the hash of their canonical form."""
+    found = con.execute("SELECT file_id, position, unnamed FROM gw_line WHERE reason IS NULL AND id IS NULL")
+    files: list[int] = []
+    positions: list[int] = []
+    ids: list[str] = []
+    while rows := found.fetchmany(_ID_BATCH):
+        for file_id, position, line in rows:
+            files.append(file_id)
+            positions.append(position)
+            ids.append(canonical_id(line))
+    return pa.table(
+        {"file_id": pa.array(files, pa.int32()), "position": pa.array(positions, pa.int64()), "native_id": ids}
+        if ids
+        else {"file_id": pa.array([], pa.int32()), "position": pa.array([], pa.int64()), "native_id": pa.array([], pa.string())}
+    )
+
+
+def canonical_id(line: str | bytes) -> str:
+    """'sha256:' and the hash of a JSON text with sorted keys and no spaces; of the text itself if it is not strict."""
+    try:
+        text = orjson.dumps(orjson.loads(line), option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        text = line.strip().encode() if isinstance(line, str) else line.strip()
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+def _leaves(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The pairs of all distinct arguments that are no plain text."""
+    found = con.execute(
+        "SELECT DISTINCT name, raw FROM gw_entry WHERE name IS NULL OR NOT starts_with(raw, '\"')"
+    ).fetchall()
+    rows = [
+        (name, raw, number, path, text)
+        for name, raw in found
+        for number, (path, text) in enumerate(_leaves_of(name, raw))
+    ]
+    columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
+    kinds = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.string())
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    return pa.table(arrays, names=["name", "raw", "nr", "path", "text"])
+
+
+def _leaves_of(name: str | None, raw: str) -> list[tuple[str, str]]:
+    try:
+        return leaves(name, raw)
+    except (json.JSONDecodeError, RecursionError):  # DuckDB's reader forgives a comma too many; one literal argument
+        return [(name or "", raw)]
+
+
+def _errors(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    codes = [code for (code,) in con.execute("SELECT DISTINCT error_code FROM gw_line ORDER BY ALL").fetchall() if code]
+    outcomes = [str(error_class(code)) for code in codes]
+    return pa.table([pa.array(codes, pa.string()), pa.array(outcomes, pa.string())], names=["code", "outcome"])
+
+
+def _secrets(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    found = con.execute("SELECT DISTINCT name FROM gw_entry WHERE name IS NOT NULL UNION SELECT path FROM gw_leaf")
+    return pa.table([pa.array([n for (n,) in found.fetchall() if is_secret(n)], pa.string())], names=["path"])
+
+
+def _fold_actions(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """AWS actions in the catalogue's case, as a policy would be printed."""
+    found = con.execute("SELECT DISTINCT action FROM staged WHERE source = ? AND service = 'aws'", [source]).fetchall()
+    for action in sorted(name for (name,) in found if catalogue_case(name) != name):
+        con.execute(
+            "UPDATE staged SET action = ? WHERE source = ? AND service = 'aws' AND action = ?",
+            [catalogue_case(action), source, action],
+        )
+
+
+def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Paths and branches with . or .. segments, as the service itself resolves them; marked suspicious."""
+    for column in ("resource", "branch"):
+        found = con.execute(
+            f"SELECT DISTINCT service, {column} FROM staged WHERE source = ? AND contains('/' || {column}, '/.')",  # noqa: S608 - one of two literals
+            [source],
+        ).fetchall()
+        for service, value in sorted(found):
+            normal, suspicious = normalise_path(service, value)
+            if suspicious:
+                con.execute(
+                    f"UPDATE staged SET {column} = ?, suspicious = true WHERE source = ? AND service = ? AND {column} = ?",  # noqa: S608 - the same
+                    [normal, source, service, value],
+                )

@@ -1,0 +1,88 @@
+"""Line by line files -> Arrow batches of (file_id, position, mapped, line), without a Python loop over lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SCHEMA = pa.schema(
+    [("file_id", pa.int32()), ("position", pa.int64()), ("mapped", pa.bool_()), ("line", pa.string())],
+)
+LONGEST = 128 << 20  # bytes of one line; a longer one stands as UNREADABLE, which is no JSON and is rejected
+UNREADABLE = b"\x00"
+_BLOCK = 4 << 20
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Joins pieces to blocks of a few megabytes that end where a line ends (the last one without its line break).
+
+    A byte order mark at the beginning is left out.
+    """
+    held: list[bytes] = []
+    size = 0
+    too_long = False
+    first = True
+    for piece in pieces:
+        text = piece
+        if first:
+            first = False
+            text = text.removeprefix(b"\xef\xbb\xbf")
+        end = text.rfind(b"\n")
+        if too_long:  # what came before this line break is the rest of a line that was given up
+            start = text.find(b"\n")
+            if start < 0:
+                continue
+            text, end, too_long = text[start:], end - start, False
+            held, size = [UNREADABLE], 1
+        if end >= 0 and size + end >= _BLOCK:
+            yield b"".join([*held, text[:end]])
+            held, size = [text[end + 1 :]], len(text) - end - 1
+        else:
+            held.append(text)
+            size += len(text)
+        if size > LONGEST:
+            whole = b"".join(held)
+            cut = whole.rfind(b"\n") + 1
+            if cut:
+                yield whole[: cut - 1]
+            held, size = [whole[cut:]], len(whole) - cut
+            if size > LONGEST:
+                too_long, held, size = True, [UNREADABLE], 1
+    if size:
+        yield b"".join(held)
+
+
+def batches(file_id: int, pieces: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
+    """The lines of one file with their numbers, counted from 1; blank ones are counted, and left out."""
+    position = 1
+    for block in blocks(pieces):
+        lines = pc.split_pattern(pa.array([block], pa.large_binary()), "\n")[0].values.cast(pa.binary())
+        count = len(lines)
+        numbers = pa.array(np.arange(position, position + count, dtype=np.int64))
+        position += count
+        keep = pc.greater(pc.binary_length(lines), 1)
+        if not pc.all(keep).as_py():
+            short = pc.is_in(lines, pa.array([b"", b"\r", b" ", b"\t"], pa.binary()))
+            keep = pc.invert(short)
+            lines, numbers = lines.filter(keep), numbers.filter(keep)
+        yield _batch(file_id, numbers, lines)
+
+
+def _batch(file_id: int, numbers: pa.Array, lines: pa.Array) -> pa.RecordBatch:
+    try:
+        texts = lines.cast(pa.string())
+    except pa.ArrowInvalid:  # one of them is no UTF-8: it can be no JSON either
+        texts = pa.array([_text(line) for line in lines.to_pylist()], pa.string())
+    count = len(lines)
+    ids = pa.repeat(pa.scalar(file_id, pa.int32()), count)
+    return pa.record_batch([ids, numbers, pa.repeat(pa.scalar(value=True), count), texts], schema=SCHEMA)
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return UNREADABLE.decode()

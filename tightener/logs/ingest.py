@@ -1,0 +1,324 @@
+"""Log files -> the database: a ledger of what was read, one transaction a batch, every record counted once.
+
+Killing it at any moment loses and doubles nothing: a batch is there with its lines in the ledger, or not at all, and
+ids are given in the order of paths, so that the next run ends with what one whole run would have made.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from tightener.errors import LogError, Place
+from tightener.logs import staging
+from tightener.logs.files import LogFile, Problem, compression, digest, find, head
+from tightener.logs.formats import FORMATS
+from tightener.logs.formats.field_map import FieldMap, Mapped
+from tightener.logs.staging import Format, Progress
+from tightener.resources import query
+
+_BATCH = 256 << 20  # decompressed bytes, estimated, that one transaction takes
+_INFLATES = 12  # what a compressed byte of a log comes to, roughly
+_SETTLED = timedelta(seconds=5)  # a file touched later than that before the reading may change without a new time stamp
+
+
+@dataclass(frozen=True, slots=True)
+class FileSum:
+    """What became of one file's records."""
+
+    path: str
+    format: str
+    source: str
+    records: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    not_use: int
+    unmapped: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSum:
+    """The same for all files of one source; `unmapped` records are among the accepted ones."""
+
+    source: str
+    files: int
+    records: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    not_use: int
+    unmapped: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one reading did: the files that it read, those that the ledger knew, and what it could not read."""
+
+    files: tuple[FileSum, ...]
+    sources: tuple[SourceSum, ...]
+    already_read: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be done: `anew` in one transaction, because they share records, then `fresh` in batches."""
+
+    anew: tuple[LogFile, ...]
+    fresh: tuple[LogFile, ...]
+    already_read: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One run of `ingest`."""
+
+    con: duckdb.DuckDBPyConnection
+    formats: tuple[Format, ...]
+    forced: Format | None
+    now: datetime
+    problems: list[Problem] = field(default_factory=list)
+
+
+def ingest(
+    con: duckdb.DuckDBPyConnection,
+    paths: Sequence[str],
+    *,
+    now: datetime,
+    formats: Mapping[str, FieldMap],
+    force_format: str | None = None,
+    progress: Callable[[Progress], None],
+) -> IngestReport:
+    """Read the files under `paths` that the database does not know yet; `now` is aware.
+
+    Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
+    Files that cannot be read are problems in the report; everything else is read.
+    """
+    every = (*FORMATS, *(Mapped(one) for one in formats.values()))
+    reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
+    plan = _plan(con, paths, reading.now)
+    reading.problems += plan.problems
+    files: list[FileSum] = []
+    total = len(plan.anew) + len(plan.fresh)
+    total_bytes = sum(file.size for file in (*plan.anew, *plan.fresh))
+    done = done_bytes = records = 0
+    for batch in (*([plan.anew] if plan.anew else []), *_batches(plan.fresh)):
+        sums = _read(reading, batch)
+        files += sums
+        done += len(batch)
+        done_bytes += sum(file.size for file in batch)
+        records += sum(one.records for one in sums)
+        progress(Progress(done, total, records, done_bytes, total_bytes))
+    problems = [*reading.problems, *(Problem(one.path, one.problem) for one in files if one.problem)]
+    return IngestReport(
+        tuple(files), _by_source(files), plan.already_read, tuple(sorted(problems, key=lambda p: (p.path, p.message)))
+    )
+
+
+def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
+    if name is None:
+        return None
+    names = [one.name for one in formats]
+    if name in names:
+        return formats[names.index(name)]
+    near = difflib.get_close_matches(name, names, n=1)
+    raise LogError(
+        f"there is no log format {name!r}",
+        slug="unknown-format",
+        hint=f"did you mean {near[0]}?" if near else f"formats there are: {', '.join(names)}",
+    )
+
+
+def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str], now: datetime) -> _Plan:
+    """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
+    found = find(paths)
+    problems = list(found.problems)
+    known = {
+        uri: (number, size, known_digest, stamp)
+        for number, uri, size, known_digest, stamp in con.execute(
+            "SELECT f.id, f.uri, f.size, f.digest, m.value FROM log_file AS f LEFT JOIN meta AS m ON m.key = 'stamp:' || f.uri"
+        ).fetchall()
+    }
+    fresh: list[LogFile] = []
+    changed: list[LogFile] = []
+    already = 0
+    for file in found.files:
+        try:
+            if file.path not in known:
+                fresh.append(_opened(file))
+                continue
+            _, size, known_digest, stamp = known[file.path]
+            if stamp == _stamp(file.path) or (size == file.size and digest(file.path) == known_digest):
+                already += 1
+            else:
+                changed.append(_opened(file))
+        except OSError as error:
+            problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
+    shared, gone = _shared(con, [known[file.path][0] for file in changed], {file.path for file in (*fresh, *changed)})
+    already -= len({file.path for file in found.files} & {file.path for file in shared})
+    anew = tuple(sorted((*changed, *shared), key=lambda f: f.path))
+    return _Plan(anew, tuple(fresh), already, (*problems, *gone))
+
+
+def _shared(
+    con: duckdb.DuckDBPyConnection, ids: list[int], planned: set[str]
+) -> tuple[list[LogFile], tuple[Problem, ...]]:
+    """The files whose duplicates may have stood in a changed file: they are read again with it, or those would be lost."""
+    if not ids:
+        return [], ()
+    shared: list[LogFile] = []
+    gone: list[Problem] = []
+    for (uri,) in con.execute(query("ingest_shared"), {"ids": ids}).fetchall():
+        if uri in planned:
+            continue
+        try:
+            shared.append(_opened(LogFile(0, uri, os.stat(uri).st_size)))
+        except OSError:
+            gone.append(Problem(uri, "is gone: records that it shared with a changed file may be missing now"))
+    return shared, tuple(gone)
+
+
+def _opened(file: LogFile) -> LogFile:
+    """With its compression: which also finds out that it can be opened."""
+    return replace(file, compression=compression(file.path))
+
+
+def _stamp(path: str) -> str:
+    """Everything that a file system says about a file's content without opening it."""
+    stat = os.stat(path)
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+
+
+def _batches(files: Sequence[LogFile]) -> Iterator[tuple[LogFile, ...]]:
+    """Files in order, as many together as one transaction takes."""
+    held: list[LogFile] = []
+    size = 0
+    for file in files:
+        weight = file.size * (_INFLATES if file.compression else 1)
+        if held and size + weight > _BATCH:
+            yield tuple(held)
+            held, size = [], 0
+        held.append(file)
+        size += weight
+    if held:
+        yield tuple(held)
+
+
+def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
+    """One batch in one transaction."""
+    con = reading.con
+    stamps: dict[str, str] = {}
+    files: list[tuple[LogFile, Format]] = []
+    number = (con.execute("SELECT COALESCE(max(id), 0) FROM log_file").fetchone() or (0,))[0]
+    for file in batch:
+        try:
+            stamp = _stamp(file.path)
+            found = reading.forced or _recognised(head(file.path), reading.formats)
+            if found is None:
+                names = ", ".join(one.name for one in reading.formats)
+                reading.problems.append(Problem(file.path, f"this is no log that tightener knows ({names})"))
+                continue
+            number += 1
+            files.append((replace(file, id=number, digest=digest(file.path)), found))
+        except OSError as error:
+            reading.problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
+            continue
+        if os.stat(file.path).st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
+            stamps[file.path] = stamp
+    con.begin()
+    try:
+        _forget(con, [file.path for file in batch])
+        sums = _take(reading, files) if files else []
+        keys = [f"stamp:{path}" for path in stamps]
+        con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return sums
+
+
+def _recognised(beginning: bytes, formats: Sequence[Format]) -> Format | None:
+    return next((one for one in formats if one.recognises(beginning)), None)
+
+
+def _forget(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    found = con.execute("SELECT id FROM log_file WHERE list_contains(?, uri)", [paths]).fetchall()
+    con.execute("DELETE FROM meta WHERE list_contains(?, key)", [[f"stamp:{path}" for path in paths]])
+    if found:
+        for statement in duckdb.extract_statements(query("ingest_forget")):
+            con.execute(statement, {"ids": [number for (number,) in found]})
+
+
+def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> list[FileSum]:
+    """Stage, tell duplicates, store, and write the ledger. Inside the batch's transaction."""
+    con = reading.con
+    staging.prepare(con)
+    for one in reading.formats:
+        its = [file for file, found in files if found is one]
+        if its:
+            try:
+                one.stage(con, its)
+            except OSError as error:
+                raise LogError(
+                    f"a log file went away while it was read: {error.strerror}",
+                    slug="log-unreadable",
+                    place=Place(str(error.filename)),
+                    hint="run it again: what was read before is kept",
+                ) from error
+    latest = reading.now + timedelta(days=1)
+    first, last = con.execute("SELECT min(time), max(time) FROM staged").fetchone() or (None, None)
+    given = {"latest": latest, "first": first, "last": last}
+    for statement in duckdb.extract_statements(query("ingest_finish")):
+        con.execute(statement, {name: given[name] for name in statement.named_parameters})
+    by_id = {file.id: (file, found) for file, found in files}
+    sums: list[FileSum] = []
+    ledger: list[list[object]] = []
+    for row in con.execute(query("ingest_sums")).fetchall():
+        number, records, accepted, duplicate, rejected, not_use, unmapped, first, last, problem = row
+        file, found = by_id[number]
+        if records != accepted + duplicate + rejected + not_use:
+            raise LogError(
+                f"{records} records read, but {accepted} accepted + {duplicate} duplicate + {rejected} rejected"
+                f" + {not_use} not a use",
+                slug="sum-mismatch",
+                place=Place(file.path),
+                hint="this is a bug of tightener's: please report it; nothing of this batch was stored",
+            )
+        counts = (records, accepted, duplicate, rejected, not_use)
+        sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
+        ledger.append(
+            [number, file.path, found.name, found.source, file.size, file.digest, *counts, first, last, problem, reading.now]
+        )
+    if len(sums) != len(files):
+        missing = sorted({file.path for file, _ in files} - {one.path for one in sums})
+        raise LogError("a file was not counted", slug="sum-mismatch", place=Place(missing[0]))
+    con.executemany(f"INSERT INTO log_file VALUES ({', '.join('?' * 15)})", ledger)
+    return sums
+
+
+def _by_source(files: Sequence[FileSum]) -> tuple[SourceSum, ...]:
+    found: list[SourceSum] = []
+    for source in sorted({one.source for one in files}):
+        its = [one for one in files if one.source == source]
+        found.append(
+            SourceSum(
+                source,
+                len(its),
+                sum(one.records for one in its),
+                sum(one.accepted for one in its),
+                sum(one.duplicate for one in its),
+                sum(one.rejected for one in its),
+                sum(one.not_use for one in its),
+                sum(one.unmapped for one in its),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,110 @@
+"""The DuckDB file that everything read is kept in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from tightener.errors import LogError, Place
+from tightener.resources import query
+
+SCHEMA_VERSION = "1"
+
+
+def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open
+    """Open or make the database; `None` = one in memory. Its times are UTC; a new file is for its owner's eyes only.
+
+    Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of a newer tightener.
+    """
+    if path is not None:
+        _make(path)
+    try:
+        con = duckdb.connect(":memory:" if path is None else str(path))
+    except duckdb.Error as error:
+        assert path is not None  # noqa: S101 - a database in memory has nothing that could be locked or damaged
+        raise _unopened(path, str(error)) from error
+    try:
+        _check(con, path)
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
+        con.execute(query("schema"))
+        con.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _make(path: Path) -> None:
+    """The folders, and private permissions from the first byte on (DuckDB itself follows the umask)."""
+    place = Place(str(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            return
+        # DuckDB takes an empty file for a new database
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return  # another process was faster: DuckDB's own lock decides
+    except OSError as error:
+        raise LogError(
+            f"the database cannot be made: {error.strerror}",
+            slug="database-unwritable",
+            place=place,
+            hint="name another file with --db",
+        ) from error
+
+
+def _unopened(path: Path, text: str) -> LogError:
+    place = Place(str(path))
+    first = text.splitlines()[0]
+    if "lock" in text.lower():
+        return LogError(
+            "another process has the database open",
+            slug="database-locked",
+            place=place,
+            hint="wait until it has ended, or name another file with --db",
+        )
+    if "newer" in text.lower() or "version number" in text.lower():
+        return LogError(
+            f"the database was written by another version of DuckDB: {first}",
+            slug="database-newer",
+            place=place,
+            hint="update tightener, or name another file with --db",
+        )
+    if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+        return LogError("the database cannot be read and written", slug="database-unwritable", place=place)
+    return LogError(
+        f"this is no database of tightener's, or it is damaged: {first}",
+        slug="database-damaged",
+        place=place,
+        hint="name another file with --db; reading the logs again makes a new one",
+    )
+
+
+def _check(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    """A database with tables is ours only if its `meta` says so, and only if we know that schema."""
+    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()}
+    if not tables:
+        return
+    place = Place(str(path))
+    columns = con.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'meta' ORDER BY column_index"
+    ).fetchall()
+    if columns != [("key",), ("value",)] or not {"log_file", "event"} <= tables:
+        raise LogError(
+            "this is a DuckDB file, but not one of tightener's",
+            slug="database-foreign",
+            place=place,
+            hint="name another file with --db",
+        )
+    version = con.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if version is not None and version[0] != SCHEMA_VERSION:
+        raise LogError(
+            f"the database has schema {version[0]}, this tightener knows {SCHEMA_VERSION}",
+            slug="database-newer",
+            place=place,
+            hint="update tightener, or name another file with --db",
+        )

@@ -1,0 +1,114 @@
+"""The authoriser: deny, then approval, then allow, else not granted (docs/policy-semantics.md, section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tightener.model import AgentPolicy, Answer, Box, Level, Request, Rule
+from tightener.policy.patterns import matches, to_regex
+from tightener.policy.rules import ANY, effective
+from tightener.services.semantics import fold_action, normalise_branch
+
+_ANSWERS = (Answer.DENIED, Answer.NEEDS_APPROVAL, Answer.ALLOWED)  # in the order in which they win
+_Test = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer and the rule that gave it: the first in document order, None where nothing is granted.
+
+    A rule that needs approval and has expired denies, so `denied` may come from a `require_approval` rule.
+    """
+
+    answer: Answer
+    rule: Rule | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """What one answer covers for one action."""
+
+    answer: Answer
+    boxes: tuple[Box, ...]
+    test: _Test
+
+
+class Authoriser:
+    """Decides requests of one agent at one moment. Built for very many: each action's rules are compiled once."""
+
+    def __init__(self, policy: AgentPolicy, at: datetime) -> None:
+        self._policy = policy
+        self._at = at
+        self._rules = {rule.index: rule for rule in policy.rules}
+        self._services: dict[str, tuple[tuple[Box, ...], ...]] = {}
+        self._tiers: dict[tuple[str, str], tuple[_Tier, ...]] = {}
+
+    def decide(self, service: str, action: str, resource: str = "", branch: str = "") -> Decision:
+        """The answer to one request, given as values (a `*` in it is a character). Raises nothing."""
+        branch = normalise_branch(branch)
+        for tier in self._compiled(service, action):
+            if tier.test(resource, branch):
+                index = next(b.rule for b in tier.boxes if matches(b.resource, resource) and matches(b.branch, branch))
+                return Decision(tier.answer, self._rules[index])
+        return Decision(Answer.NOT_GRANTED, None)
+
+    def levels(self, requests: Iterable[tuple[str, str, str, str]]) -> list[Level]:
+        """The levels of many (service, action, resource, branch), in their order."""
+        found: list[Level] = []
+        for service, action, resource, branch in requests:
+            short = normalise_branch(branch)
+            for tier in self._compiled(service, action):
+                if tier.test(resource, short):
+                    found.append(tier.answer.level)
+                    break
+            else:
+                found.append(Level.REFUSED)
+        return found
+
+    def _compiled(self, service: str, action: str) -> tuple[_Tier, ...]:
+        key = (service, action)
+        if key not in self._tiers:
+            if service not in self._services:
+                self._services[service] = effective(self._policy, service, self._at)
+            folded = fold_action(service, action)
+            tiers = []
+            for answer, boxes in zip(_ANSWERS, self._services[service], strict=True):
+                own = tuple(box for box in boxes if matches(box.action, folded))
+                if own:
+                    tiers.append(_Tier(answer, own, _test(own)))
+            self._tiers[key] = tuple(tiers)
+        return self._tiers[key]
+
+
+def decide(policies: Mapping[str, AgentPolicy], request: Request, at: datetime) -> Decision:
+    """The answer to one request; an agent that no policy names is granted nothing."""
+    policy = policies.get(request.agent)
+    if policy is None:
+        return Decision(Answer.NOT_GRANTED, None)
+    return Authoriser(policy, at).decide(request.service, request.action, request.resource, request.branch)
+
+
+def _test(boxes: Sequence[Box]) -> _Test:
+    """A test whether any of the boxes holds a resource and a branch. Boxes that name the same branch share a regex."""
+    if any(box.resource == ANY and box.branch == ANY for box in boxes):
+        return lambda _resource, _branch: True
+    by_branch: dict[str, list[str]] = {}
+    for box in boxes:
+        by_branch.setdefault(box.branch, []).append(box.resource)
+    pairs = [(_one_of([branch]), _one_of(resources)) for branch, resources in by_branch.items()]
+    return lambda resource, branch: any(b(branch) and r(resource) for b, r in pairs)
+
+
+def _one_of(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """A test whether any of the patterns matches: a look-up for those without wildcards, one regex for the others."""
+    if ANY in patterns:
+        return lambda _value: True
+    plain = frozenset(p for p in patterns if "*" not in p and "?" not in p)
+    wild = [to_regex(p) for p in dict.fromkeys(patterns) if p not in plain]
+    if not wild:
+        return plain.__contains__
+    full = re.compile("|".join(wild)).fullmatch
+    return lambda value: value in plain or full(value) is not None
