@@ -21,7 +21,7 @@ GATEWAY = {
     "v": "INTEGER", "id": "VARCHAR", "time": "TIMESTAMPTZ", "agent": "VARCHAR", "session": "VARCHAR",
     "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR", "resource": "VARCHAR",
     "resources": "VARCHAR[]", "branch": "VARCHAR", "args": "JSON", "decision": "VARCHAR",
-    "approval": "STRUCT(state VARCHAR, by VARCHAR, at TIMESTAMPTZ)", "outcome": "VARCHAR", "error_code": "VARCHAR",
+    "approval": 'STRUCT(state VARCHAR, "by" VARCHAR, "at" TIMESTAMPTZ)', "outcome": "VARCHAR", "error_code": "VARCHAR",
     "request_id": "VARCHAR", "policy_rev": "VARCHAR", "enforced": "BOOLEAN",
 }  # fmt: skip
 TRAIL = {

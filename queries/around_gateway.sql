@@ -1,7 +1,7 @@
 -- question: which direct calls of the agent's principals did its gateway never see, in an hour in which its log is complete?
 -- grain: one CloudTrail request.
--- inputs: event; agent_principal; second_witness; gateway_hour (source, hour: hours between a gateway's first and last line
---         of a day that was read whole); gateway_line (hours in which this gateway logged anything).
+-- inputs: event; log_file; holed_day; agent_principal; second_witness. An hour counts as complete where a gateway logged
+--         anything in it and its day has no hole.
 -- parameters: $agent, $first, $after.
 WITH alive AS (
     SELECT DISTINCT date_trunc('hour', time) AS hour FROM event
@@ -13,7 +13,7 @@ FROM event e
 JOIN log_file f ON f.id = e.file_id
 WHERE e.source = 'cloudtrail' AND e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)
   AND e.time >= $first AND e.time < $after AND NOT e.indirect
-  AND e.outcome IN ('used', 'no_evidence', 'refused')
+  AND e.outcome IN ('used', 'refused')
   AND date_trunc('hour', e.time) IN (SELECT hour FROM alive)
   AND EXISTS (SELECT 1 FROM event g WHERE g.source <> 'cloudtrail' AND g.agent = $agent)
   AND NOT EXISTS (

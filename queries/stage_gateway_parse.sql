@@ -5,13 +5,18 @@
 -- The reader of json_transform turns 5 into '5' and ["x"] into '["x"]', so a text that could have come about like that
 -- is looked at again by json_type. TRY: one line that is no JSON must not end the query.
 
+-- (the first character decides at once for nearly all; 91 and 123 are [ and {, 58 follows 9)
 CREATE OR REPLACE TEMP MACRO gw_odd(x) AS
-    regexp_matches(x, '^(-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$|true$|false$|-?inf|nan|[\[{])', 'i');
+    (ascii(x) < 58 AND regexp_full_match(x, '-?([0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?|[Ii]nf.*)'))
+    OR ascii(x) IN (91, 123) OR x IN ('true', 'false', 'NaN', 'nan', 'Infinity', 'inf');
 
 CREATE OR REPLACE TEMP MACRO gw_time(x) AS
     CASE WHEN regexp_full_match(
         x, '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})')
-    THEN TRY_CAST(upper(x) AS TIMESTAMP) END;
+    THEN CASE WHEN x ILIKE '%z' THEN TRY_CAST(upper(x) AS TIMESTAMP)
+              -- a plain TIMESTAMP would ignore the zone
+              ELSE make_timestamp(epoch_us(TRY_CAST(upper(x) AS TIMESTAMPTZ))) END
+    END;
 
 -- The first field that is there, is not null and is no text: 'agent is a number', else NULL.
 CREATE OR REPLACE TEMP MACRO gw_mistyped(line) AS
@@ -40,7 +45,7 @@ WITH parsed AS (
         "approval": "JSON", "outcome": "VARCHAR", "error_code": "VARCHAR", "request_id": "VARCHAR",
         "policy_rev": "VARCHAR", "enforced": "JSON"}')) AS r
     FROM gw_text
-    WHERE length(line) > 64 OR trim(line, E' \t\r') <> ''
+    WHERE starts_with(line, '{') OR trim(line, E' \t\r\n\v\f') <> ''
 ),
 typed AS (
     SELECT file_id, position, mapped,
@@ -49,10 +54,13 @@ typed AS (
         gw_time(r.time) AS moment,
         CASE WHEN r.approval IS NOT NULL AND json_type(r.approval) = 'OBJECT'
              THEN json_transform(r.approval, '{"state": "VARCHAR", "at": "VARCHAR"}') END AS verdict,
-        CASE WHEN gw_odd(r.id) OR gw_odd(r.time) OR gw_odd(r.agent) OR gw_odd(r.session) OR gw_odd(r.on_behalf_of)
-               OR gw_odd(r.credential) OR gw_odd(r.service) OR gw_odd(r.action) OR gw_odd(r.resource)
-               OR gw_odd(r.branch) OR gw_odd(r.decision) OR gw_odd(r.outcome) OR gw_odd(r.error_code)
-               OR gw_odd(r.request_id) OR gw_odd(r.policy_rev)
+        CASE WHEN r IS NULL THEN NULL
+             WHEN moment IS NULL
+               OR r.decision NOT IN ('allow', 'deny', 'require_approval')
+               OR r.outcome NOT IN ('success', 'error', 'denied', 'not_run')
+               OR gw_odd(r.id) OR gw_odd(r.agent) OR gw_odd(r.session) OR gw_odd(r.on_behalf_of) OR gw_odd(r.credential)
+               OR gw_odd(r.service) OR gw_odd(r.action) OR gw_odd(r.resource) OR gw_odd(r.branch)
+               OR gw_odd(r.error_code) OR gw_odd(r.request_id) OR gw_odd(r.policy_rev)
              THEN gw_mistyped(line) END AS mistyped
     FROM parsed
 )

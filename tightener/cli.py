@@ -296,21 +296,15 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line and returns its exit code."""
+    """Runs one command line and returns its exit code. Typer itself answers usage errors, with exit code 2."""
     try:
-        code = app(hoist(arguments), prog_name="tightener", standalone_mode=False)
+        app(hoist(arguments), prog_name="tightener")
     except TightenerError as error:
         commands.fail(error, as_json="--json" in arguments)
         return error.exit_code
-    except typer.Exit as done:
-        return done.exit_code
-    except typer.TyperException as error:  # a usage error of the parser
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; run the same command again, nothing is lost or doubled", err=True)
-        return 130
-    return code if isinstance(code, int) else 0
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    return 0
 
 
 def main() -> None:

@@ -238,13 +238,14 @@ def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime
     database = api.Database(_project(ctx, asked, now))
     if what != "events" and not asked.agent:
         raise TightenerError(f"whose {what}?", slug="no-agent", hint="say --agent A")
-    span = {"days": asked.days, "as_of": asked.as_of}
     if what == "usage":
-        table = database.usage(asked.agent, **span)
+        table = database.usage(asked.agent, days=asked.days, as_of=asked.as_of)
     elif what == "events":
         table = database.events()
     elif what == "comparison":
-        table = database.comparison(asked.agent, asked.policy or (), min_age=asked.min_age, **span)
+        table = database.comparison(
+            asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age
+        )
     else:
         raise TightenerError(f"cannot export {what}", slug="unknown-export", hint="usage, events or comparison")
     rows = table.write(output)

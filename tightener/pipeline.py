@@ -126,18 +126,10 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
     """
     enough(found.comparison)
-    every = suggest(project.con, found.comparison)
-    chosen = with_required(_chosen(every, only), every) if only else every
-    kept: list[Suggestion] = []
-    left_out: list[tuple[Suggestion, str]] = []
-    for one in chosen:
-        alone = with_required([one], every)
-        missing = [s for s in alone if s is not one and s not in kept]
-        reason = f"it needs {missing[0].id}, which is left out" if missing else _proof(found, alone, one).reason
-        if reason:
-            left_out.append((one, reason))
-        else:
-            kept.append(one)
+    kept, left_out = _proved(found, suggest(project.con, found.comparison))
+    if only:
+        kept = with_required(_chosen(kept, only), kept)
+        left_out = []
     text = _apply(found, kept)
     whole = _proof(found, kept)
     if not whole.holds:
@@ -148,6 +140,44 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
         )
     name = diff.name_in_repository(Path(found.file.path))
     return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
+
+
+def _proved(
+    found: Study, every: Sequence[Suggestion]
+) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that were proved, in document order, and those that were not, with the reason.
+
+    What fails by itself may hold together with the others of its service (an approval rule is a limit only as long as
+    there is an allow below it): then it requires them.
+    """
+    kept: list[Suggestion] = []
+    failed: list[tuple[Suggestion, str]] = []
+    for one in every:
+        alone = with_required([one], every)
+        missing = [s for s in alone if s is not one and s not in kept]
+        reason = f"it needs {missing[0].id}, which is left out" if missing else _reason(found, alone, one)
+        if reason:
+            failed.append((one, reason))
+        else:
+            kept.append(one)
+    left_out: list[tuple[Suggestion, str]] = []
+    for one, reason in failed:
+        others = tuple(s.id for s in kept if s.rule.service == one.rule.service)
+        together = [s for s in every if s.id in others or s is one]
+        if others and set(one.requires) <= set(others) and not _reason(found, together):
+            kept.append(replace(one, requires=others))
+        else:
+            left_out.append((one, reason))
+    order = {s.id: i for i, s in enumerate(every)}
+    return sorted(kept, key=lambda s: order[s.id]), left_out
+
+
+def _reason(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> str:
+    """Why these suggestions together are not proved; '' where they are."""
+    try:
+        return _proof(found, chosen, one).reason
+    except PolicyError as error:  # an edit that the text does not allow, such as one behind an alias
+        return error.message
 
 
 def write(proposal: Proposal) -> None:

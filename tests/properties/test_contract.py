@@ -14,11 +14,12 @@ from functools import cache
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tightener import pipeline
 from tightener.config import Config
+from tightener.errors import NoEvidence
 from tightener.logs import store
 from tightener.pipeline import Project
 from tightener.policy import document
@@ -188,6 +189,10 @@ def test_the_contract(
     found: list[NaiveRule], log: list[tuple[tuple[str, str], str, str, str, int]], newline: str, flow: bool
 ) -> None:
     text = written(found, newline, flow=flow)
+    if all(rule.service == "crm" for rule in found):
+        with pytest.raises(NoEvidence):  # nobody could have seen any of it
+            tightened(text, log)
+        return
     proposal = tightened(text, log)
     after = naive_rules(document.parse(proposal.text, "p.yaml"), "a")
     used = {
@@ -234,6 +239,7 @@ def test_the_contract(
 def test_order_does_not_matter(
     found: list[NaiveRule], log: list[tuple[tuple[str, str], str, str, str, int]], seed: int
 ) -> None:
+    assume(any(rule.service != "crm" for rule in found))
     text = written(found, "\n", flow=False)
     shuffled = list(log)
     random.Random(seed).shuffle(shuffled)

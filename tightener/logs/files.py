@@ -16,6 +16,7 @@ from isal import isal_zlib
 HEAD = 1 << 16  # decompressed bytes that a format is recognised by
 LIMIT = 4 << 30  # decompressed bytes of one file that are read
 _PIECE = 1 << 20
+_CRUMB = 1
 _SKIPPED = ("CloudTrail-Digest", "CloudTrail-Insight")
 
 
@@ -205,24 +206,54 @@ class _ZstdFrame:
 
 def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None]) -> Iterator[bytes]:
     make = _GzipMember if kind == "gzip" else _ZstdFrame
-    member: _GzipMember | _ZstdFrame | None = make()
-    out = 0
+    member: _GzipMember | _ZstdFrame | None = None
+    begin = at = 0  # where in the file this member, and the input in hand, begin
+    given = out = 0  # decompressed bytes of this member, and of all
     data = b""
     try:
         while data or (data := raw.read(_PIECE)):
             if member is None:
+                whole = len(data)
                 data = data.lstrip(b"\0")  # tapes and block devices pad with zeros
+                at += whole - len(data)
                 if not data:
                     continue
-                member = make()
+                member, begin, given = make(), at, 0
             for piece in member.steps(data):
+                given += len(piece)
                 out += len(piece)
                 yield piece
+            at += len(data) - len(member.rest)
             data = member.rest
             if member.done:
                 member = None
     except (isal_zlib.error, zstandard.ZstdError, EOFError) as error:
+        for piece in _salvaged(raw, make, begin, at, given):
+            out += len(piece)
+            yield piece
         on_problem(f"damaged {kind} after {out:,} decompressed bytes: {error}")
         return
     if member is not None:
         on_problem(f"truncated {kind} after {out:,} decompressed bytes")
+
+
+def _salvaged(
+    raw: BinaryIO, make: Callable[[], _GzipMember | _ZstdFrame], begin: int, bad: int, given: int
+) -> Iterator[bytes]:
+    """What a damaged member holds up to the damage, without its first `given` bytes.
+
+    A decompressor that fails keeps back what it made of that input: so it gets the input from `bad` on in small steps.
+    """
+    raw.seek(begin)
+    member = make()
+    try:
+        while True:
+            here = raw.tell()
+            data = raw.read(min(_PIECE, bad - here) if here < bad else _CRUMB)
+            if not data:
+                return
+            for piece in member.steps(data):
+                yield piece[given:]
+                given = max(0, given - len(piece))
+    except (isal_zlib.error, zstandard.ZstdError, EOFError):
+        return

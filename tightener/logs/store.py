@@ -18,13 +18,20 @@ def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - caller
 
     Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of a newer tightener.
     """
-    if path is not None:
-        _make(path)
+    if path is None:
+        return _prepared(duckdb.connect(":memory:"), None)
+    _make_folder(path)
+    before = os.umask(0o077)  # DuckDB makes its files with the umask's permissions
     try:
-        con = duckdb.connect(":memory:" if path is None else str(path))
+        con = duckdb.connect(str(path))
     except duckdb.Error as error:
-        assert path is not None  # noqa: S101 - a database in memory has nothing that could be locked or damaged
         raise _unopened(path, str(error)) from error
+    finally:
+        os.umask(before)
+    return _prepared(con, path)
+
+
+def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None) -> duckdb.DuckDBPyConnection:
     try:
         _check(con, path)
         con.execute("SET TimeZone = 'UTC'")
@@ -37,22 +44,15 @@ def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - caller
     return con
 
 
-def _make(path: Path) -> None:
-    """The folders, and private permissions from the first byte on (DuckDB itself follows the umask)."""
-    place = Place(str(path))
+def _make_folder(path: Path) -> None:
+    """The folder is private, too: the write-ahead log beside the database comes and goes with DuckDB's permissions."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            return
-        # DuckDB takes an empty file for a new database
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        return  # another process was faster: DuckDB's own lock decides
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise LogError(
             f"the database cannot be made: {error.strerror}",
             slug="database-unwritable",
-            place=place,
+            place=Place(str(path)),
             hint="name another file with --db",
         ) from error
 
@@ -74,7 +74,8 @@ def _unopened(path: Path, text: str) -> LogError:
             place=place,
             hint="update tightener, or name another file with --db",
         )
-    if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+    writable = path.parent if not path.exists() else path
+    if path.is_dir() or not os.access(writable, os.R_OK | os.W_OK):
         return LogError("the database cannot be read and written", slug="database-unwritable", place=place)
     return LogError(
         f"this is no database of tightener's, or it is damaged: {first}",

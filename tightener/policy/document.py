@@ -1,160 +1,168 @@
-"""Policy files in: YAML text -> rules, by node graph, so that no key is lost and every mistake has a line.
+"""Policy files: read with every repeated key counted and every place known, and rewritten with the smallest edit.
 
-A plain YAML load keeps only the last of several `allow` keys and silently loses the rest; here all of them count, in
-document order (docs/policy-semantics.md, section 1). Edits back into the text are made by policy/edits.py.
+What the parts of a file mean is section 1 of docs/policy-semantics.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from tightener.errors import Place, PolicyError
-from tightener.model import AgentPolicy, Body
-from tightener.policy import edits
-from tightener.policy.reader import Notice, RuleNodes, read
+from tightener.model import AgentPolicy, Body, Effect, Rule
+from tightener.policy import edits, reading
+from tightener.policy.edits import RuleSpot
+from tightener.policy.reading import PolicyWarning
 
+CONFIG_NAME = "tightener.yaml"  # may lie in the same folder and is no policy
+
+_Intended = tuple[Effect, str, Body, datetime | None, str | None, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """One policy file: its exact text and what it means."""
+    """One file: its exact text (BOM and line endings included), its agents, and what deserves a second look."""
 
     path: str
     text: str
     agents: Mapping[str, AgentPolicy]
-    warnings: tuple[Notice, ...]
-    nodes: Mapping[tuple[str, int], RuleNodes] = field(repr=False)  # (agent, rule index) -> where it stands
+    warnings: tuple[PolicyWarning, ...]
+    spots: Mapping[tuple[str, int], RuleSpot] = field(repr=False, compare=False)
 
     def rewrite(self, changes: Mapping[tuple[str, int], Sequence[Body]]) -> str:
-        """The text after these changes: each rule, (agent, index), becomes the bodies given for it.
+        """The text with some rules changed and every other byte kept.
 
-        No body removes the rule, one edits it in place, several edit it and insert the rest behind it as copies. All
-        other bytes stay. The result is read back and compared with what was asked for. Raises PolicyError for a rule
-        reached through an alias, and with slug `edit-went-wrong` where the text did not come out as intended.
+        In: (agent, rule index) -> what the rule becomes: nothing (it goes), one body, or several (the further ones are
+        written right behind it). Out: the new text. The result is read again and compared with what was asked for.
+        Raises PolicyError: `rule-behind-alias` for a rule that shares text with another, `edit-went-wrong` where the
+        result does not say what was asked for; KeyError for a rule that is not in this file.
         """
-        file = self
-        for (agent, index), bodies in sorted(changes.items(), reverse=True):
-            shared = file.agents[agent].rules[index].alias_of
-            if shared is not None:
+        wanted: dict[tuple[str, int], Sequence[Body]] = {}
+        for (name, index), bodies in changes.items():
+            rule = self.agents[name].rules[index]
+            if tuple(bodies) == (rule.body,):
+                continue
+            if rule.alias_of is not None:
                 raise PolicyError(
-                    "this rule is written once and used through an alias or merge key: it is never edited",
+                    f"this rule shares text with the anchor or merge key in line {rule.alias_of.line}",
                     slug="rule-behind-alias",
-                    place=shared,
-                    hint="write the rule out where it is used, then run again",
+                    hint="write the rule out, or change it where it is anchored, by hand",
+                    place=rule.place,
                 )
-            file = _change(file, (agent, index), bodies)
-        self._check(file, changes)
-        return file.text
-
-    def _check(self, after: PolicyFile, changes: Mapping[tuple[str, int], Sequence[Body]]) -> None:
-        for name, policy in self.agents.items():
-            wanted = [
-                (rule.effect, rule.service, body, rule.expires, rule.ttl)
-                for rule in policy.rules
-                for body in changes.get((name, rule.index), (rule.body,))
-            ]
-            found = [(r.effect, r.service, r.body, r.expires, r.ttl) for r in after.agents[name].rules]
-            if wanted != found or after.agents[name].granted_since != policy.granted_since:
-                raise PolicyError(
-                    f"the edited text does not say what was meant for {name}",
-                    slug="edit-went-wrong",
-                    place=policy.place,
-                    hint="nothing was written; please report this with the policy file",
-                )
-
-
-def _change(file: PolicyFile, key: tuple[str, int], bodies: Sequence[Body]) -> PolicyFile:
-    if not bodies:
-        return parse(edits.remove_rule(file.text, file.nodes[key]), file.path)
-    agent, index = key
-    for _ in bodies[1:]:
-        file = parse(edits.copy_rule(file.text, file.nodes[key]), file.path)
-    for offset in reversed(range(len(bodies))):
-        here = agent, index + offset
-        rule = file.agents[agent].rules[index + offset]
-        if bodies[offset] != rule.body:
-            file = parse(edits.set_body(file.text, file.nodes[here], rule.body, bodies[offset]), file.path)
-    return file
+            wanted[name, index] = bodies
+        text = edits.rewrite(self.text, self.spots, wanted)
+        try:
+            found = {
+                name: [_said(rule) for rule in agent.rules] for name, agent in parse(text, self.path).agents.items()
+            }
+        except PolicyError as error:
+            raise _went_wrong(self.path) from error
+        if found != {name: _intended(agent, wanted) for name, agent in self.agents.items()}:
+            raise _went_wrong(self.path)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """Several files that form one policy: every agent is defined in exactly one of them."""
+    """Some files as one policy. Raises PolicyError (`agent-twice`) when two define the same agent."""
 
     files: tuple[PolicyFile, ...]
 
-    @property
-    def agents(self) -> Mapping[str, AgentPolicy]:
-        """All agents of all files."""
-        return {name: policy for file in self.files for name, policy in file.agents.items()}
+    def __post_init__(self) -> None:
+        seen: dict[str, Place] = {}
+        for file in self.files:
+            for name, agent in file.agents.items():
+                if name in seen:
+                    raise PolicyError(
+                        f"the agent {name} is already defined in {seen[name]}",
+                        slug="agent-twice",
+                        hint="keep all rules of an agent in one file",
+                        place=agent.place,
+                    )
+                seen[name] = agent.place
 
     @property
-    def warnings(self) -> tuple[Notice, ...]:
-        """All warnings of all files."""
+    def agents(self) -> Mapping[str, AgentPolicy]:
+        """All agents by name, in file order."""
+        return {name: agent for file in self.files for name, agent in file.agents.items()}
+
+    @property
+    def warnings(self) -> tuple[PolicyWarning, ...]:
+        """The warnings of all files."""
         return tuple(warning for file in self.files for warning in file.warnings)
 
     def file_of(self, agent: str) -> PolicyFile:
-        """The file that defines an agent. Raises KeyError for an agent that no file names."""
+        """The file that defines the agent. Raises KeyError when none does."""
         for file in self.files:
             if agent in file.agents:
                 return file
         raise KeyError(agent)
 
 
-def parse(text: str, path: str) -> PolicyFile:
-    """Reads the text of one policy file. Raises PolicyError with file, line, column and a suggestion."""
-    agents, nodes, warnings = read(text, path)
-    return PolicyFile(path, text, agents, warnings, nodes)
-
-
 def load(paths: Sequence[Path]) -> PolicySet:
-    """Reads files, and the *.yaml and *.yml files of folders, as one policy set. Raises PolicyError."""
-    files: list[PolicyFile] = []
-    homes: dict[str, AgentPolicy] = {}
-    for path in _policy_files(paths):
-        file = parse(read_text(path), str(path))
-        for name, policy in file.agents.items():
-            if name in homes:
-                raise PolicyError(
-                    f"the agent {name} is defined twice, in {homes[name].place} and here",
-                    slug="agent-in-two-files",
-                    place=policy.place,
-                    hint="an agent's rules stand in one file",
-                )
-            homes[name] = policy
-        files.append(file)
-    return PolicySet(tuple(files))
+    """Read files, and the *.yaml and *.yml of folders (not of folders inside them), as one policy set.
 
-
-def _policy_files(paths: Sequence[Path]) -> list[Path]:
-    found: dict[Path, None] = {}
+    A file named twice counts once. Raises PolicyError for what cannot be read, or is not a policy.
+    """
+    files: dict[Path, Path] = {}
     for path in paths:
-        if not path.is_dir():
-            found[path] = None
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
-        if not inside:
-            raise PolicyError("no *.yaml or *.yml file in this folder", slug="policy-unreadable", place=Place(str(path)))
-        found.update(dict.fromkeys(inside))
-    return list(found)
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix in {".yaml", ".yml"} and p.name[0] != ".")
+            inside = [p for p in inside if p.name != CONFIG_NAME]
+            if not inside:
+                raise PolicyError("this folder holds no *.yaml", slug="unreadable", place=Place(str(path)))
+        else:
+            inside = [path]
+        for one in inside:
+            files.setdefault(one.resolve(), one)
+    return PolicySet(tuple(parse(read_text(path), str(path)) for path in files.values()))
+
+
+def parse(text: str, path: str) -> PolicyFile:
+    """Read one file's text; `path` is only for messages. Raises PolicyError with place, slug and hint."""
+    found = reading.read(text, path)
+    return PolicyFile(path, text, found.agents, found.warnings, found.spots)
 
 
 def read_text(path: Path) -> str:
-    """A policy file's text with its line endings as they are. Raises PolicyError."""
+    """The file's text, with its line endings and its BOM as they are. Raises PolicyError (`unreadable`)."""
     try:
         return path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise PolicyError(
-            f"cannot read the policy: {error.strerror}", slug="policy-unreadable", place=Place(str(path))
-        ) from error
+        raise PolicyError(f"cannot be read: {error.strerror}", slug="unreadable", place=Place(str(path))) from error
     except UnicodeDecodeError as error:
-        raise PolicyError("the policy is not UTF-8 text", slug="policy-unreadable", place=Place(str(path))) from error
+        raise PolicyError(
+            f"is not UTF-8 (byte {error.start})",
+            slug="unreadable",
+            hint="save the file as UTF-8",
+            place=Place(str(path)),
+        ) from error
 
 
 def encode(text: str) -> bytes:
-    """The bytes of a policy file's text, as they are written."""
+    """The bytes of a policy file's text: what `read_text` read comes out again, byte for byte."""
     return text.encode("utf-8")
 
 
+def _said(rule: Rule) -> _Intended:
+    return rule.effect, rule.service, rule.body, rule.expires, rule.ttl, dict(rule.extras)
+
+
+def _intended(agent: AgentPolicy, changes: Mapping[tuple[str, int], Sequence[Body]]) -> list[_Intended]:
+    found: list[_Intended] = []
+    for rule in agent.rules:
+        for number, body in enumerate(changes.get((agent.name, rule.index), (rule.body,))):
+            extras = {key: value for key, value in rule.extras.items() if not (number and key == "id")}
+            found.append((rule.effect, rule.service, body, rule.expires, rule.ttl, extras))
+    return found
+
+
+def _went_wrong(path: str) -> PolicyError:
+    return PolicyError(
+        "the edited text would not say what was asked for, so nothing was changed",
+        slug="edit-went-wrong",
+        hint="edit this file by hand, and please report its layout",
+        place=Place(path),
+    )

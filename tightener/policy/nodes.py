@@ -86,17 +86,10 @@ def _build(text: str, path: str, shift: int) -> tuple[Node | None, int]:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
-            if documents > 1:
-                raise PolicyError(
-                    "a policy file holds one YAML document, here is a second",
-                    slug="yaml-syntax",
-                    hint="put it into a file of its own",
-                    place=Place(path, event.start_mark.line + 1, event.start_mark.column + 1),
-                )
+            _refuse_second(documents, event, path)
         elif isinstance(event, yaml.CollectionEndEvent):
             node = stack.pop()
-            # A block has no closing mark: it ends where its last child ends, not where the next thing starts.
-            node.end = event.end_mark.index + shift if node.flow or not node.children else node.children[-1].end
+            node.end = _end(node, event, shift)
         elif isinstance(event, yaml.NodeEvent):
             node = _node(event, text, path, shift, anchors)
             known += 1
@@ -107,18 +100,35 @@ def _build(text: str, path: str, shift: int) -> tuple[Node | None, int]:
             if node.kind in {"seq", "map"}:
                 stack.append(node)
                 if len(stack) > MAX_DEPTH:
-                    raise PolicyError(
-                        f"nested more than {MAX_DEPTH} levels deep", slug="yaml-too-deep", place=node.place
-                    )
+                    raise _too_deep(node.place)
     return root, known
 
 
+def _end(node: Node, event: yaml.Event, shift: int) -> int:
+    """A block has no closing mark: it ends where its last child ends, not where the next thing starts."""
+    if node.children and not node.flow:
+        return node.children[-1].end
+    return event.end_mark.index + shift if event.end_mark else node.end
+
+
+def _refuse_second(documents: int, event: yaml.Event, path: str) -> None:
+    if documents > 1:
+        raise PolicyError(
+            "a policy file holds one YAML document, here is a second",
+            slug="yaml-syntax",
+            hint="put it into a file of its own",
+            place=Place(path, event.start_mark.line + 1 if event.start_mark else 0),
+        )
+
+
 def _node(event: yaml.NodeEvent, text: str, path: str, shift: int, anchors: dict[str, Node]) -> Node:
-    mark = event.start_mark
-    node = Node("scalar", Place(path, mark.line + 1, mark.column + 1), mark.index + shift, event.end_mark.index + shift)
+    mark, end = event.start_mark, event.end_mark
+    if mark is None or end is None:  # the parser's events all have marks; only the types do not say so
+        raise ValueError("an event without a place")
+    node = Node("scalar", Place(path, mark.line + 1, mark.column + 1), mark.index + shift, end.index + shift)
     if isinstance(event, yaml.AliasEvent):
         node.kind = "alias"
-        node.target = anchors.get(event.anchor)
+        node.target = anchors.get(event.anchor or "")
         if node.target is None:
             raise PolicyError(
                 f"*{event.anchor} is an alias, and no anchor before it has that name",
@@ -130,17 +140,26 @@ def _node(event: yaml.NodeEvent, text: str, path: str, shift: int, anchors: dict
         return node
     node.anchor = event.anchor or ""
     if isinstance(event, yaml.ScalarEvent):
-        node.text, node.style = event.value, event.style if event.style in {"'", '"', "|", ">"} else ""
-        node.tag = event.tag or _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)
+        node.text, node.style = event.value, event.style or ""
+        node.tag = event.tag or _resolved(event.value, event.implicit)
         if node.style in {"|", ">"}:
             node.end = shift + len(text[: node.end - shift].rstrip())
-    else:
+    elif isinstance(event, yaml.CollectionStartEvent):
         node.kind = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
         node.flow = bool(event.flow_style)
         node.tag = event.tag or ""
     if node.anchor:
         anchors[node.anchor] = node
     return node
+
+
+def reads_as_text(text: str) -> bool:
+    """Whether YAML reads this plain scalar as text (not as a number, a date, a boolean, null)."""
+    return _resolved(text, (True, False)) == f"{_TAG}str"
+
+
+def _resolved(text: str, implicit: tuple[bool, bool]) -> str:
+    return str(_RESOLVER.resolve(yaml.ScalarNode, text, implicit))  # type: ignore[no-untyped-call]
 
 
 def _refuse_bombs(root: Node, known: int) -> None:
@@ -167,6 +186,8 @@ def _syntax(error: yaml.YAMLError, text: str, path: str) -> PolicyError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0]
     line = mark.line + 1 if mark else 1
+    if "maximum nesting depth" in problem:  # libyaml has a limit of its own, and meets it while it reads ahead
+        return _too_deep(Place(path, line))
     lines = text.split("\n")
     written = lines[line - 1] if line <= len(lines) else ""
     hint = "check the indentation and the quotes around this line"
@@ -180,3 +201,7 @@ def _syntax(error: yaml.YAMLError, text: str, path: str) -> PolicyError:
         hint=hint,
         place=Place(path, line, mark.column + 1 if mark else 0),
     )
+
+
+def _too_deep(place: Place) -> PolicyError:
+    return PolicyError(f"nested more than {MAX_DEPTH} levels deep", slug="yaml-too-deep", place=place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -25,25 +26,35 @@ _MARK = {
     Status.EXCEPTED: "=",
 }
 _MOST_ATTEMPTS = 5
+_PLAIN_WIDTH = 100  # columns where the output is no terminal
 
 
 class Printer:
-    """Prints to one stream. Colour only on a terminal; never markup from data."""
+    """Prints to one stream. Colour only on a terminal; never markup from data; no blanks at the ends of lines."""
 
     def __init__(self, stream: TextIO) -> None:
-        plain = not stream.isatty()
+        self._stream = stream
+        self._plain = not stream.isatty()
         self._out = Console(
-            file=stream,
+            file=io.StringIO() if self._plain else stream,
             highlight=False,
             markup=False,
             emoji=False,
-            width=100 if plain else None,
-            no_color=plain or None,
+            width=_PLAIN_WIDTH if self._plain else None,
+            no_color=self._plain or None,
         )
+
+    def _flush(self) -> None:
+        if self._plain and isinstance(self._out.file, io.StringIO):
+            text = self._out.file.getvalue()
+            self._stream.write("".join(f"{line.rstrip(' ')}\n" for line in text.split("\n")[:-1]))
+            self._stream.flush()
+            self._out.file = io.StringIO()
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """One line, wrapped to the width."""
         self._out.print(Text(terminal(text)), style=style)
+        self._flush()
 
     def fields(self, rows: Iterable[tuple[str, str]]) -> None:
         """Aligned name and text."""
@@ -53,6 +64,7 @@ class Printer:
         for name, text in rows:
             table.add_row(name, Text(terminal(text)))
         self._out.print(table)
+        self._flush()
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], ratios: Sequence[int] = ()) -> None:
         """A table without lines; long cells fold."""
@@ -62,12 +74,14 @@ class Printer:
         for row in rows:
             table.add_row(*(Text(terminal(cell)) for cell in row))
         self._out.print(table)
+        self._flush()
 
     def diff(self, text: str) -> None:
         """A unified diff for the eye: control characters shown, never wrapped."""
         for line in text.splitlines():
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
             self._out.print(Text(visible(line)), style=style, soft_wrap=True)
+        self._flush()
 
 
 def comparison(out: Printer, study: Study, *, every: bool = False) -> None:

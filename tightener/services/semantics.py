@@ -20,12 +20,12 @@ _S3 = re.compile(r"arn:[^:/]*:s3:")
 
 
 def fold_action(service: str, action: str) -> str:
-    """The action as it is compared: ASCII letters in lower case for aws, unchanged elsewhere. Values and patterns alike."""
+    """The action, a value or a pattern, as it is compared: ASCII letters in lower case for aws, else unchanged."""
     return action.translate(_LOWER) if service == AWS else action
 
 
 def expand_actions(service: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """The patterns with every alias spelt out (`x:write` also covers create, update and delete), each once, in order."""
+    """The patterns with every alias spelt out (`x:write` covers create, update, delete too), each once, in order."""
     found: dict[str, None] = {}
     for pattern in patterns:
         thing, colon, verb = pattern.rpartition(":")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 
@@ -215,7 +216,7 @@ def _partial(
     con: duckdb.DuckDBPyConnection, policy: AgentPolicy
 ) -> tuple[frozenset[tuple[int, str, str]], dict[tuple[int, str], int]]:
     """Partial uses count for every grant that they may have touched, and block narrowing of the dimension they hide."""
-    blocked = set()
+    blocked: set[tuple[int, str, str]] = set()
     uses: dict[tuple[int, str], int] = {}
     rows = con.execute(
         "SELECT service, action, resource, branch, partial, uses FROM request "
@@ -353,6 +354,6 @@ def _around(con: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[Attempt, ...]
     first, after = bounds(terms.window)
     rows = con.execute(query("around_gateway"), {"agent": terms_agent(con), "first": first, "after": after}).fetchall()
     return tuple(
-        Attempt("aws", action, resource, "", 1, time, time, f"{uri}, record {position}")
+        Attempt("aws", action, resource, "", 1, time, time, f"{Path(uri).name}, record {position}")
         for time, action, resource, _session, _id, uri, position, _outcome in rows
     )

@@ -86,6 +86,8 @@ def container(service: str, dimension: str, value: str) -> str:
 
 def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
     """The patterns for the values under one container; None where a value must not be written down."""
+    if fixed.endswith("=") and any(" " in one.value for one in values):
+        return [fixed + "*"]  # free text: a list of sentences would be no policy
     families: dict[str, list[Seen]] = {}
     for one in values:
         families.setdefault(_family(one.value, fixed), []).append(one)
@@ -111,15 +113,14 @@ def _family(value: str, fixed: str) -> str:
 
 
 def _listed(family: Sequence[Seen], fixed: str) -> list[str] | None:
-    """The values themselves, where they are few and recur (or are guarded as a whole); else None."""
-    literals = []
-    for one in family:
-        steady = one.value == fixed or (one.days > 1 and _steady(one, fixed) == len(one.value))
-        literal = safe_as_pattern(one.value)
-        if not steady or literal is None:
-            return None
-        literals.append(literal)
-    return literals if len(literals) <= MOST_LISTED or all(one.value == fixed for one in family) else None
+    """The values themselves, where they are few and most of them recur (or are guarded as a whole); else None."""
+    literals = [safe_as_pattern(one.value) for one in family]
+    guarded = all(one.value == fixed for one in family)
+    steady = all(_steady(one, fixed) == len(one.value) for one in family)
+    recurring = sum(one.days > 1 for one in family)
+    if guarded or (steady and 2 * recurring >= len(family) <= MOST_LISTED):
+        return None if None in literals else [literal for literal in literals if literal is not None]
+    return None
 
 
 def _steady(seen: Seen, fixed: str) -> int:

@@ -74,7 +74,6 @@ class RuleUse:
     def _narrow(self, grants: list[Grant], dimension: str, granted: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if granted == () or any(
             g.status is not Status.EXERCISED
-            or g.evidence.doubtful
             or g.evidence.unmapped
             or (fold_action(self.rule.service, g.action), dimension) in self.frozen
             for g in grants

@@ -1,0 +1,86 @@
+"""Bytes come out as they went in, whatever the carrier; what is damaged gives what is before the damage."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tightener.logs.files import LogFile, find, head, read_pieces
+from tightener.logs.formats.lines import batches
+
+
+def read(path: Path, limit: int = 1 << 30) -> tuple[bytes, list[str]]:
+    problems: list[str] = []
+    return b"".join(read_pieces(LogFile(0, str(path), 0), problems.append, limit)), problems
+
+
+@settings(max_examples=60)
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.sampled_from(["plain", "gzip", "zstd"]))
+def test_round_trip_of_several_members(tmp_path: Path, parts: list[bytes], kind: str) -> None:
+    pack = {"plain": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[kind]
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * 4 + b"".join(parts) if kind == "plain" else b"".join(map(pack, parts)))
+    assert read(path) == ((b"x" * 4 if kind == "plain" else b"") + b"".join(parts), [])
+
+
+def test_large_files_and_ratios(tmp_path: Path) -> None:
+    noise, zeros = os.urandom(3 << 20), bytes(40 << 20)
+    path = tmp_path / "f"
+    for pack in (gzip.compress, zstandard.compress):
+        path.write_bytes(pack(noise) + pack(zeros) + pack(noise))
+        assert read(path) == (noise + zeros + noise, [])
+        assert read(path, 5 << 20) == (
+            noise + zeros[: 2 << 20],
+            ["larger than 5,242,880 bytes when decompressed: the rest was not read"],
+        )
+        assert head(str(path)) == noise[: 1 << 16]
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=1), st.booleans())
+def test_damage_gives_a_prefix_and_a_problem(tmp_path: Path, where: int, byte: bytes, cut: bool) -> None:
+    data = b"".join(b'{"number": %d}\n' % (i * i) for i in range(2000))
+    packed = bytearray(gzip.compress(data))
+    at = len(packed) - 1 - where
+    path = tmp_path / "f"
+    path.write_bytes(packed[:at] if cut else packed[:at] + byte + packed[at + 1 :])
+    got, problems = read(path)
+    if cut or packed[at] != byte[0]:
+        assert len(problems) == 1
+        assert problems[0].startswith("truncated gzip after" if cut else "damaged gzip after")
+    if cut or at >= len(packed) - 8:  # the last eight bytes only check the others
+        assert data.startswith(got)
+    if not cut and at >= len(packed) - 8:
+        assert got == data
+
+
+def test_found_in_order_and_once(tmp_path: Path) -> None:
+    for name in ("b/2", "b/1", "a", ".git/x", "b/.swp", "CloudTrail-Insight/x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = find([str(tmp_path / "b"), str(tmp_path), str(tmp_path / "b" / "*"), str(tmp_path / "none")])
+    assert [Path(f.path).relative_to(tmp_path).as_posix() for f in found.files] == ["a", "b/1", "b/2"]
+    assert [p.message for p in found.problems] == ["skipped: it holds no API calls", "there is no such file or folder"]
+    os.mkfifo(tmp_path / "b" / "pipe")
+    assert find([str(tmp_path / "b" / "pipe")]).problems[0].message == "this is no regular file"
+    (tmp_path / "void").mkdir()
+    assert find([str(tmp_path / "void")]).problems[0].message == "there is no file in this folder"
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from([b"\n", b"\r\n", b"{}", b"x" * 9, b" ", "é".encode(), b"\xff", b"\n\n"])), st.integers(1, 7))
+def test_lines_and_their_numbers(parts: list[bytes], step: int) -> None:
+    data = b"".join(parts)
+    pieces = [data[i : i + step] for i in range(0, len(data), step)]
+    got = [(p, t.strip()) for b in batches(1, pieces) for p, t in zip(*(b.column(i).to_pylist() for i in (1, 3)))]
+    wanted = [
+        (number, line.strip().decode() if b"\xff" not in line else "\x00")
+        for number, line in enumerate(data.split(b"\n"), 1)
+        if line.strip()
+    ]
+    assert [pair for pair in got if pair[1]] == wanted

@@ -1,0 +1,64 @@
+"""The database file: private, UTC, and never somebody else's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tightener.errors import LogError
+from tightener.logs import store
+
+
+def test_a_new_database_is_private_and_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "t.duckdb"
+    with store.open(path) as con:
+        assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+        assert con.execute("SELECT count(*) FROM event").fetchone() == (0,)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with store.open(path) as con:
+        assert con.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (store.SCHEMA_VERSION,)
+
+
+def refused(path: Path) -> LogError:
+    with pytest.raises(LogError) as caught:
+        store.open(path)
+    return caught.value
+
+
+def test_what_is_not_opened(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"no database at all" * 1000)
+    assert refused(damaged).slug == "database-damaged"
+    foreign = tmp_path / "foreign"
+    with duckdb.connect(str(foreign)) as con:
+        con.execute("CREATE TABLE people (name VARCHAR)")
+    assert refused(foreign).slug == "database-foreign"
+    newer = tmp_path / "newer"
+    with store.open(newer) as con:
+        con.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    assert refused(newer).slug == "database-newer"
+    assert refused(tmp_path).slug == "database-unwritable"
+    (tmp_path / "file").write_text("")
+    assert refused(tmp_path / "file" / "x").slug == "database-unwritable"
+
+
+def test_a_locked_database(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    hold = (
+        "import sys, pathlib; from tightener.logs import store; c = store.open(pathlib.Path(sys.argv[1]));"
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as holder:
+        holder.stdout.readline()
+        assert refused(path).slug == "database-locked"
+        holder.stdin.close()

@@ -1,0 +1,306 @@
+"""Edits: the text after each is compared letter by letter; a property holds random edits against a plain reading."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tightener.errors import PolicyError
+from tightener.model import Body
+from tightener.policy import document, edits
+
+BASE = """\
+# top
+agents:
+  a:    # the agent
+    owner: me
+    # about the first block
+    allow:
+      # heads the list
+      - service: git   # tail
+        actions: [clone, push]  # both
+        resources: ["acme/*"]
+      # about the second
+      - {service: aws, actions: ["s3:GetObject", 's3:PutObject', "s3:*"], id: x1}  # flow
+
+    # denied
+    deny:
+      - service: tools
+        actions:
+          # heads
+          - bash   # shell
+          # about sql
+          - sql
+          - post   # last
+  b:
+    allow: [{service: git, actions: pull}, {service: git, actions: [push]}]  # end
+"""
+
+
+def edited(changes: dict[tuple[str, int], Sequence[Body]], text: str = BASE) -> list[str]:
+    """The lines that go (-) and come (+)."""
+    new = document.parse(text, "p.yaml").rewrite(changes)
+    return [
+        line
+        for line in difflib.unified_diff(text.split("\n"), new.split("\n"), lineterm="", n=0)
+        if not line.startswith(("---", "+++", "@@"))
+    ]
+
+
+def test_no_change_is_no_change() -> None:
+    file = document.parse(BASE, "p.yaml")
+    assert file.rewrite({}) == BASE
+    assert file.rewrite({("a", i): [rule.body] for i, rule in enumerate(file.agents["a"].rules)}) == BASE
+
+
+CASES = {
+    "flow item in front": (
+        {("a", 0): [Body(("push",), ("acme/*",))]},
+        ["-        actions: [clone, push]  # both", "+        actions: [push]  # both"],
+    ),
+    "flow item at the end, list narrowed": (
+        {("a", 0): [Body(("clone",), ("acme/x", "acme/y"))]},
+        [
+            "-        actions: [clone, push]  # both",
+            '-        resources: ["acme/*"]',
+            "+        actions: [clone]  # both",
+            '+        resources: ["acme/x", "acme/y"]',
+        ],
+    ),
+    "key added to a block rule": (
+        {("a", 0): [Body(("clone", "push"), ("acme/*",), ("main",))]},
+        ['+        branches: ["main"]'],
+    ),
+    "flow rule: item kept with its quotes, key added inside": (
+        {("a", 1): [Body(("s3:PutObject", "s3:HeadObject"), ("a",))]},
+        [
+            """-      - {service: aws, actions: ["s3:GetObject", 's3:PutObject', "s3:*"], id: x1}  # flow""",
+            """+      - {service: aws, actions: ['s3:PutObject', "s3:HeadObject"], resources: ["a"], id: x1}  # flow""",
+        ],
+    ),
+    "block item with its comments": (
+        {("a", 2): [Body(("bash", "post"))]},
+        ["-          # about sql", "-          - sql"],
+    ),
+    "first block item: the heading stays": (
+        {("a", 2): [Body(("sql", "post"))]},
+        ["-          - bash   # shell"],
+    ),
+    "block item replaced by two": (
+        {("a", 2): [Body(("bash", "sql", "post_a", "x: y"))]},
+        ["-          - post   # last", "+          - post_a", '+          - "x: y"'],
+    ),
+    "second rule with its comment": (
+        {("a", 1): []},
+        [
+            "-      # about the second",
+            """-      - {service: aws, actions: ["s3:GetObject", 's3:PutObject', "s3:*"], id: x1}  # flow""",
+        ],
+    ),
+    "first rule: the heading stays": (
+        {("a", 0): []},
+        [
+            "-      - service: git   # tail",
+            "-        actions: [clone, push]  # both",
+            '-        resources: ["acme/*"]',
+        ],
+    ),
+    "last rule of a block": (
+        {("a", 2): []},
+        [
+            "-    # denied",
+            "-    deny:",
+            "-      - service: tools",
+            "-        actions:",
+            "-          # heads",
+            "-          - bash   # shell",
+            "-          # about sql",
+            "-          - sql",
+            "-          - post   # last",
+        ],
+    ),
+    "split: the copy has no id": (
+        {("a", 1): [Body(("s3:GetObject",), ("a",)), Body(("s3:PutObject",), ("b",))]},
+        [
+            """-      - {service: aws, actions: ["s3:GetObject", 's3:PutObject', "s3:*"], id: x1}  # flow""",
+            """+      - {service: aws, actions: ["s3:GetObject"], resources: ["a"], id: x1}  # flow""",
+            """+      - {service: aws, actions: ['s3:PutObject'], resources: ["b"]}""",
+        ],
+    ),
+    "split of a block rule": (
+        {("a", 0): [Body(("clone",), ("acme/*",)), Body(("push",), ("acme/*",), ("main",))]},
+        [
+            "-        actions: [clone, push]  # both",
+            "+        actions: [clone]  # both",
+            '+        resources: ["acme/*"]',
+            "+      - service: git   # tail",
+            "+        actions: [push]  # both",
+            '+        branches: ["main"]',
+        ],
+    ),
+    "one of a flow block": (
+        {("b", 0): []},
+        [
+            "-    allow: [{service: git, actions: pull}, {service: git, actions: [push]}]  # end",
+            "+    allow: [{service: git, actions: [push]}]  # end",
+        ],
+    ),
+    "nothing left": (
+        {("b", 0): [], ("b", 1): []},
+        [
+            "-  b:",
+            "-    allow: [{service: git, actions: pull}, {service: git, actions: [push]}]  # end",
+            "+  b: {}",
+        ],
+    ),
+    "a scalar becomes a list": (
+        {("b", 0): [Body(("pull", "fetch"))]},
+        [
+            "-    allow: [{service: git, actions: pull}, {service: git, actions: [push]}]  # end",
+            "+    allow: [{service: git, actions: [pull, fetch]}, {service: git, actions: [push]}]  # end",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_edit_is_exactly_this(name: str) -> None:
+    changes, lines = CASES[name]
+    assert sorted(edited(changes)) == sorted(lines)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_line_endings_and_bom_change_nothing(name: str, bom: str) -> None:
+    changes, _ = CASES[name]
+    unix = document.parse(BASE, "p.yaml").rewrite(changes)
+    windows = document.parse(bom + BASE.replace("\n", "\r\n"), "p.yaml").rewrite(changes)
+    assert windows == bom + unix.replace("\n", "\r\n")
+
+
+def test_an_agent_with_everything_removed_keeps_its_comment() -> None:
+    text = "agents:\n  a:   # why\n\n    allow:\n      - service: git\n        actions: [push]\n  b: {}\n"
+    new = document.parse(text, "p.yaml").rewrite({("a", 0): []})
+    assert new == "agents:\n  a: {}   # why\n\n  b: {}\n"
+
+
+def test_a_long_flow_list_loses_the_line_and_its_comment() -> None:
+    text = (
+        "agents:\n  a:\n    allow:\n    - service: git\n      actions: [\n        clone,  # 1\n"
+        "        # two\n        push,  # 2\n        pull  # 3\n      ]\n"
+    )
+    new = document.parse(text, "p.yaml").rewrite({("a", 0): [Body(("clone", "pull"))]})
+    assert new == text.replace("        # two\n        push,  # 2\n", "")
+
+
+def test_a_file_without_a_last_newline_stays_so() -> None:
+    text = "agents:\n  a:\n    deny:\n    - service: git\n      actions:\n      - push\n      - pull"
+    file = document.parse(text, "p.yaml")
+    assert file.rewrite({("a", 0): [Body(("push",))]}) == text.removesuffix("\n      - pull")
+    assert file.rewrite({("a", 0): [Body(("push", "pull", "x"))]}) == text + "\n      - x"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x-r: &r {service: git, actions: [push, pull]}\nagents:\n  a:\n    allow: [*r]\n", 1),
+        ("agents:\n  a:\n    allow: &b\n    - {service: git, actions: [push, pull]}\n    deny: *b\n", 3),
+        (
+            "agents:\n  a:\n    deny:\n    - service: g\n      actions: &l [push, pull]\n    - {service: x, actions: *l}\n",
+            5,
+        ),
+        ("x-b: &b\n  actions: [push, pull]\nagents:\n  a:\n    allow:\n    - <<: *b\n      service: git\n", 1),
+    ],
+)
+def test_shared_rules_are_not_edited(text: str, line: int) -> None:
+    file = document.parse(text, "p.yaml")
+    for index in range(len(file.agents["a"].rules)):
+        with pytest.raises(PolicyError, match=f"line {line}") as error:
+            file.rewrite({("a", index): [Body(("push",))]})
+        assert error.value.slug == "rule-behind-alias"
+
+
+def test_an_edit_that_says_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = document.parse(BASE, "p.yaml")
+    for wrong in (BASE, BASE.replace("clone", "'"), BASE.replace("owner", "allow")):
+        monkeypatch.setattr(edits, "rewrite", lambda *_, wrong=wrong: wrong)
+        with pytest.raises(PolicyError) as error:
+            file.rewrite({("a", 0): []})
+        assert error.value.slug == "edit-went-wrong"
+
+
+PATTERNS = [
+    "*",
+    "a",
+    "b:c",
+    "x y",
+    "# no",
+    "it's",
+    'say "x"',
+    "null",
+    "1.5",
+    "back\\slash",
+    "é☃",
+    "- x",
+    "?",
+    "t\tb",
+    "&a",
+    "",
+]
+bodies = st.builds(
+    Body,
+    st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4).map(tuple),
+    st.none() | st.lists(st.sampled_from(PATTERNS), max_size=3).map(tuple),
+    st.none() | st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3).map(tuple),
+)
+
+
+def written(body: Body, draw: st.DrawFn, number: int) -> list[str]:
+    """One rule in a random style."""
+    lists = [("actions", body.actions), ("resources", body.resources), ("branches", body.branches)]
+    fields = [("service", "git"), *((k, v) for k, v in lists if v is not None), ("id", f"r{number}")]
+    if draw(st.booleans()):
+        fields = draw(st.permutations(fields))
+    quoted = {p: '"' + p.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t") + '"' for p in PATTERNS}
+    flow = draw(st.booleans())
+    lines: list[str] = []
+    for key, value in fields:
+        if isinstance(value, str):
+            lines.append(f"{key}: {value}")
+        elif flow or not value or draw(st.booleans()):
+            lines.append(f"{key}: [{', '.join(quoted[p] for p in value)}]")
+        else:
+            lines.append(f"{key}:" + draw(st.sampled_from(["", "  # list"])))
+            for p in value:
+                lines += draw(st.sampled_from([[], ["  # over"]]))
+                lines.append(f"  - {quoted[p]}" + draw(st.sampled_from(["", " # tail"])))
+    if flow:
+        return [f"- {{{', '.join(lines)}}}"]
+    return [("- " if i == 0 else "  ") + line for i, line in enumerate(lines)]
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_edit_says_what_was_asked_for_and_touches_nothing_else(data: st.DataObject) -> None:
+    rules = data.draw(st.lists(bodies, min_size=1, max_size=4))
+    lines = ["agents:", "  a:"]
+    for number, body in enumerate(rules):
+        if number == 0 or data.draw(st.booleans()):
+            lines += [f"    # block {number}", "    allow:"]
+        lines += [f"      # rule {number}", *("      " + line for line in written(body, data.draw, number))]
+    tail = ["  b:   # other", "    deny: [ {service: git,actions: [ 'x' ]  } ]", "# end"]
+    text = "\n".join([*lines, *tail]) + "\n"
+    file = document.parse(text, "p.yaml")
+    assert [rule.body for rule in file.agents["a"].rules] == rules
+    changes = data.draw(st.dictionaries(st.integers(0, len(rules) - 1), st.lists(bodies, max_size=3), max_size=4))
+    new = file.rewrite({("a", index): found for index, found in changes.items()})
+    assert new.endswith("\n".join(tail) + "\n")
+    after = document.parse(new, "p.yaml").agents["a"].rules
+    assert [r.body for r in after] == [b for i, body in enumerate(rules) for b in changes.get(i, [body])]
+    for number, body in enumerate(rules):
+        if changes.get(number, [body]) == [body]:
+            assert f"id: r{number}" in new

@@ -1,0 +1,113 @@
+"""Since when Git has granted something: from the revisions of a policy file, by containment and not by its lines."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from tightener.errors import PolicyError
+from tightener.model import AgentPolicy, Box, Effect, Rule
+from tightener.policy import document
+from tightener.policy.contain import Kind, Union
+from tightener.policy.rules import boxes, effective
+
+MAX_REVISIONS = 200  # further back than any age that matters; the oldest one looked at is then the answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    commit: str
+    moment: datetime
+    path: str  # the file may have had another name then
+
+
+def granted_since(
+    policy_path: Path, agent: str, rules: Sequence[tuple[Rule, str]]
+) -> Mapping[tuple[int, str], date | None] | None:
+    """Since which day each (rule, action as written) has been granted without a break.
+
+    In: a policy file, an agent in it, and pairs of a rule with one of its actions. Out: (rule index, action) -> the day
+    (UTC, of the commit) of the oldest revision from which on, up to the newest one, every request of the pair was
+    granted: by an allow, or for an approval rule by an allow or an approval. None for a pair that the newest revision
+    does not grant yet (the change is not committed). The answer is None where Git does not know the file. An old
+    revision that cannot be read as a policy granted nothing. Where history is cut (a shallow clone, or more than
+    MAX_REVISIONS), the oldest revision there is counts, so an age is never overstated. Raises nothing of its own.
+    """
+    revisions = _revisions(policy_path)
+    if not revisions:
+        return None
+    found: dict[tuple[int, str], date | None] = {(rule.index, action): None for rule, action in rules}
+    waiting = list(rules)
+    for revision, text in zip(revisions, _texts(policy_path.resolve().parent, revisions), strict=True):
+        policy = _policy(text, revision.path, agent)
+        if policy is None:
+            break
+        unions: dict[tuple[str, Effect], Union] = {}
+        waiting = [pair for pair in waiting if _granted(policy, pair, revision.moment, unions)]
+        if not waiting:
+            break
+        for rule, action in waiting:
+            found[rule.index, action] = revision.moment.date()
+    return found
+
+
+def _granted(
+    policy: AgentPolicy, pair: tuple[Rule, str], moment: datetime, unions: dict[tuple[str, Effect], Union]
+) -> bool:
+    rule, action = pair
+    key = (rule.service, rule.effect)
+    if key not in unions:
+        _, approval, allow = effective(policy, rule.service, moment)
+        unions[key] = Union((*allow, *approval) if rule.effect is Effect.REQUIRE_APPROVAL else allow)
+    cell = boxes(replace(rule, body=replace(rule.body, actions=(action,))), rule.service)
+    return all(_inside(unions[key], box) for box in cell)
+
+
+def _inside(union: Union, box: Box) -> bool:
+    return union.check((box,)).kind is Kind.CONTAINED
+
+
+def _policy(text: str | None, path: str, agent: str) -> AgentPolicy | None:
+    if text is None:
+        return None
+    try:
+        return document.parse(text, path).agents.get(agent)
+    except PolicyError:
+        return None  # what was no policy granted nothing
+
+
+def _revisions(path: Path) -> list[_Revision]:
+    """The revisions of a file, newest first, along the main line of history: a merge grants on the day it lands."""
+    path = path.resolve()
+    wanted = ["--follow", "--first-parent", "-m", f"-n{MAX_REVISIONS}", "--name-only", "--format=%x01%H %ct", "-z"]
+    shown = _git(path.parent, ["log", *wanted, "--", path.name])
+    found = []
+    for entry in (shown or b"").decode("utf-8", "surrogateescape").split("\x01")[1:]:
+        head, _, names = entry.partition("\0")
+        commit, _, seconds = head.strip().partition(" ")
+        name = names.strip("\0\n").split("\0")[0]
+        found.append(_Revision(commit, datetime.fromtimestamp(int(seconds.split()[0]), UTC), name))
+    return found
+
+
+def _texts(folder: Path, revisions: Sequence[_Revision]) -> Iterator[str | None]:
+    """The file's text in each revision; None where it was absent, or is not UTF-8."""
+    for revision in revisions:
+        shown = _git(folder, ["cat-file", "blob", f"{revision.commit}:{revision.path}"])
+        try:
+            yield None if shown is None else shown.decode("utf-8")
+        except UnicodeDecodeError:
+            yield None
+
+
+def _git(folder: Path, arguments: Sequence[str]) -> bytes | None:
+    """What Git prints, or None where it is not installed, or says no."""
+    command = ["git", "-C", str(folder), "--literal-pathspecs", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
