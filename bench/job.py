@@ -52,7 +52,10 @@ def load_cloudtrail(source: Path, folder: Path) -> None:
     con.execute(
         "CREATE TABLE record AS SELECT unnest(Records, max_depth := 2) FROM read_json($path, format = 'unstructured', "
         "records = true, columns = $columns)",
-        {"path": f"{source}/**/*.json.gz", "columns": {"Records": f"STRUCT({', '.join(f'{k} {v}' for k, v in TRAIL.items())})[]"}},
+        {
+            "path": f"{source}/**/*.json.gz",
+            "columns": {"Records": f"STRUCT({', '.join(f'{k} {v}' for k, v in TRAIL.items())})[]"},
+        },
     )
     con.close()
 

@@ -48,7 +48,10 @@ def _compare(what: str, baseline: str, ours: str, theirs: str, source: Path, run
         seconds = statistics.median(pair[index]["seconds"] for pair in pairs)
         memory = max(pair[index]["peak_mb"] for pair in pairs)
         print(f"  {name:<22} {seconds:7.2f} s   peak {memory:6,.0f} MB")
-    print(f"  ratio                  {statistics.median(ratios):7.2f} x   ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+    print(
+        f"  ratio                  {statistics.median(ratios):7.2f} x   ({min(ratios):.2f} to {max(ratios):.2f})",
+        flush=True,
+    )
 
 
 def _measure(job: str, source: Path) -> dict[str, float]:

@@ -40,7 +40,13 @@ INSERT INTO holed_day
 WITH covered AS (SELECT DISTINCT file_id, CAST(time AS DATE) AS day FROM staged)
 SELECT file_id, day FROM staged_rejected WHERE day <= CAST($latest AS DATE)
 UNION
-SELECT file_id, day FROM covered SEMI JOIN (SELECT file_id FROM staged_rejected WHERE day IS NULL) AS r USING (file_id)
+SELECT file_id, day FROM covered
+SEMI JOIN (
+    SELECT r.file_id FROM staged_rejected AS r
+    JOIN (SELECT file_id, max(position) AS last FROM staged GROUP BY file_id) AS l USING (file_id)
+    JOIN staged_file AS f USING (file_id)
+    WHERE r.day IS NULL AND (f.problem = '' OR r.position < l.last) -- the line in which a file was cut is its last
+) AS r USING (file_id)
 UNION
 SELECT file_id, max(day) FROM covered SEMI JOIN (SELECT file_id FROM staged_file WHERE problem <> '') AS p USING (file_id)
 GROUP BY file_id

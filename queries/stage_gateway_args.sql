@@ -6,7 +6,7 @@
 CREATE OR REPLACE TEMP TABLE gw_entry AS
 WITH split AS (
     SELECT file_id, position, args, TRY(map_entries(json_transform(args, '"MAP(VARCHAR, JSON)"'))) AS entries
-    FROM gw_line WHERE reason IS NULL AND args IS NOT NULL AND args <> '{}'
+    FROM gw_line WHERE reason IS NULL AND args <> '{}'
 ),
 entry AS (
     SELECT file_id, position, unnest(entries) AS e, generate_subscripts(entries, 1) AS nr FROM split

@@ -34,7 +34,9 @@ def main() -> None:
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tightener"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", ".tightener", ".hypothesis"))
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", ".tightener", ".hypothesis")
+        )
         for bug in BUGS:
             if wanted and bug.name not in wanted:
                 continue

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_wheel_holds_queries_reports_data_and_error_pages(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True
+    )
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {f"tightener/queries/{p.name}" for p in (ROOT / "queries").glob("*.sql")}

@@ -15,11 +15,11 @@ from tightener import config as configuration
 from tightener.config import Config
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, EXIT_VERIFICATION, NoEvidence, TightenerError
 from tightener.logs.formats import field_map
-from tightener.model import Request
+from tightener.model import Answer, Request
 from tightener.pipeline import Project
 from tightener.policy import document
 from tightener.policy import verify as verification
-from tightener.policy.decide import Decision
+from tightener.policy.decide import Authoriser, Decision
 from tightener.policy.decide import decide as authorise
 from tightener.report import html, overview, page, payload, story, terminal
 from tightener.report.progress import progress_printer
@@ -195,6 +195,8 @@ def decide(ctx: Context, policy: Path, asked: tuple[str, str, str, str, str], mo
 def decide_many(policy: Path, requests: str, moment: datetime) -> None:
     """tightener decide --requests FILE: one JSON answer a line, in order; a broken line gets an error in its place."""
     policies = document.load([policy]).agents
+    authorisers = {name: Authoriser(found, moment) for name, found in policies.items()}
+    nothing = Decision(Answer.NOT_GRANTED, None)
     for number, line in enumerate(_lines(requests), start=1):
         try:
             data = json.loads(line)
@@ -204,7 +206,9 @@ def decide_many(policy: Path, requests: str, moment: datetime) -> None:
         except (ValueError, TypeError, AttributeError) as error:
             answer: dict[str, Any] = {"line": number, "error": f"not a request: {error}"}
         else:
-            answer = _decision(request, authorise(policies, request, moment))
+            one = authorisers.get(request.agent)
+            r = request
+            answer = _decision(r, one.decide(r.service, r.action, r.resource, r.branch) if one else nothing)
         sys.stdout.write(json.dumps(answer) + "\n")
 
 

@@ -17,7 +17,7 @@ from tightener.config import Config
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
 from tightener.logs.staging import Progress
-from tightener.model import Effect, Window
+from tightener.model import Window
 from tightener.policy import diff, document
 from tightener.policy.document import PolicySet
 from tightener.policy.patterns import matches
@@ -142,9 +142,7 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
 
 
-def _proved(
-    found: Study, every: Sequence[Suggestion]
-) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved, in document order, and those that were not, with the reason.
 
     What fails by itself may hold together with the others of its service (an approval rule is a limit only as long as
@@ -160,16 +158,18 @@ def _proved(
             failed.append((one, reason))
         else:
             kept.append(one)
-    left_out: list[tuple[Suggestion, str]] = []
-    for one, reason in failed:
-        others = tuple(s.id for s in kept if s.rule.service == one.rule.service)
-        together = [s for s in every if s.id in others or s is one]
-        if others and set(one.requires) <= set(others) and not _reason(found, together):
-            kept.append(replace(one, requires=others))
-        else:
-            left_out.append((one, reason))
+    retry = True
+    while retry:
+        retry = False
+        for one, reason in tuple(failed):
+            others = tuple(s.id for s in kept if s.rule.service == one.rule.service)
+            together = [s for s in every if s.id in others or s is one]
+            if others and set(one.requires) <= set(others) and not _reason(found, together):
+                kept.append(replace(one, requires=others))
+                failed.remove((one, reason))
+                retry = True
     order = {s.id: i for i, s in enumerate(every)}
-    return sorted(kept, key=lambda s: order[s.id]), left_out
+    return sorted(kept, key=lambda s: order[s.id]), failed
 
 
 def _reason(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> str:
@@ -226,11 +226,17 @@ def _chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion
 
 
 def enough(comparison: Comparison) -> None:
-    """Raises NoEvidence where no source could have shown enough days of anything that the agent is granted."""
+    """Raises NoEvidence where no source that knows the agent was read on enough days to say anything."""
     terms = comparison.terms
-    best = max((g.observed_days for g in comparison.grants), default=0)
-    granted = any(r.effect is not Effect.DENY for r in comparison.policy.rules)
-    if granted and best < terms.days_needed:
+    knowing = terms.coverage.knowing
+    if not knowing:
+        raise NoEvidence(
+            f"no log that was read knows the agent {comparison.policy.name}",
+            slug="agent-not-seen",
+            hint="check the name, or say which principals it is with --principal",
+        )
+    best = max(source.full for source in knowing)
+    if best < terms.days_needed:
         raise NoEvidence(
             f"coverage is too thin to say anything: at best {best} whole days of log, {terms.days_needed} are needed",
             slug="thin-coverage",

@@ -140,9 +140,7 @@ def test_the_diff_applies_with_git_and_changes_only_its_lines(
     assert all(line in it for line in untouched), "a line that the diff does not name has changed"
     # What was applied is what would have been written.
     policy.write_bytes(before)
-    call(
-        repository, "--config", config, "--db", db, "suggest", "--agent", agent, "--policy", "policy.yaml", "--write"
-    )
+    call(repository, "--config", config, "--db", db, "suggest", "--agent", agent, "--policy", "policy.yaml", "--write")
     assert policy.read_bytes() == after
     code, _, _ = call(repository, "verify", str(story / "policy.yaml"), "policy.yaml")
     assert code == 0

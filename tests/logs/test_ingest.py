@@ -44,9 +44,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def run(con, *paths: Path | str, now: datetime = NOW, force: str | None = None) -> IngestReport:
-    return ingest(
-        con, [str(p) for p in paths], now=now, formats={}, force_format=force, progress=lambda _: None
-    )
+    return ingest(con, [str(p) for p in paths], now=now, formats={}, force_format=force, progress=lambda _: None)
 
 
 def counts(done: IngestReport) -> dict[str, tuple[int, ...]]:
@@ -105,11 +103,15 @@ def test_hostile_files_reconcile(tmp_path: Path, con) -> None:
     assert told["cut.jsonl.gz"].startswith("truncated gzip after ")
     assert told["words.txt"].startswith("this is no log that tightener knows")
     (total,) = done.sources
-    assert total.records == total.accepted + total.duplicate + total.rejected == con.execute(
-        "SELECT sum(records) FROM log_file"
-    ).fetchone()[0]
+    assert (
+        total.records
+        == total.accepted + total.duplicate + total.rejected
+        == con.execute("SELECT sum(records) FROM log_file").fetchone()[0]
+    )
     assert total.accepted == con.execute("SELECT count(*) FROM event").fetchone()[0]
-    holes = con.execute("SELECT f.uri, h.day FROM holed_day h JOIN log_file f ON f.id = h.file_id ORDER BY ALL").fetchall()
+    holes = con.execute(
+        "SELECT f.uri, h.day FROM holed_day h JOIN log_file f ON f.id = h.file_id ORDER BY ALL"
+    ).fetchall()
     assert [Path(uri).name for uri, _ in holes] == ["broken.jsonl", "crc.jsonl.gz", "cut.jsonl.gz"]
 
 
@@ -169,7 +171,9 @@ def test_a_changed_file_is_read_anew(tmp_path: Path, con) -> None:
 
 def test_dated_in_the_future(tmp_path: Path, con) -> None:
     soon, late = (NOW + timedelta(hours=23)).isoformat(), (NOW + timedelta(hours=25)).isoformat()
-    write(tmp_path / "a.jsonl", text(line(0), line(1, time=soon), line(2, time=late, service="tools", args={"a": [1, 2]})))
+    write(
+        tmp_path / "a.jsonl", text(line(0), line(1, time=soon), line(2, time=late, service="tools", args={"a": [1, 2]}))
+    )
     assert counts(run(con, tmp_path)) == {"a.jsonl": (3, 2, 0, 1, 0)}
     assert con.execute("SELECT position, reason FROM rejected").fetchall() == [(3, "dated in the future")]
 
@@ -194,9 +198,7 @@ def test_what_is_accepted_is_the_first_of_each_id(tmp_path_factory, files) -> No
             wanted.setdefault(f"r{number}", (f"{i}.jsonl", position))
     with store.open(None) as con:
         run(con, folder)
-        rows = con.execute(
-            "SELECT native_id, f.uri, position FROM event JOIN log_file f ON f.id = file_id"
-        ).fetchall()
+        rows = con.execute("SELECT native_id, f.uri, position FROM event JOIN log_file f ON f.id = file_id").fetchall()
         assert {n: (Path(uri).name, position) for n, uri, position in rows} == wanted
         assert len(rows) == len(wanted)
 

@@ -210,7 +210,7 @@ def test_a_file_without_a_last_newline_stays_so() -> None:
         ("x-r: &r {service: git, actions: [push, pull]}\nagents:\n  a:\n    allow: [*r]\n", 1),
         ("agents:\n  a:\n    allow: &b\n    - {service: git, actions: [push, pull]}\n    deny: *b\n", 3),
         (
-            "agents:\n  a:\n    deny:\n    - service: g\n      actions: &l [push, pull]\n    - {service: x, actions: *l}\n",
+            "agents:\n  a:\n    deny:\n    - service: g\n      actions: &l [x, y]\n    - {service: x, actions: *l}\n",
             5,
         ),
         ("x-b: &b\n  actions: [push, pull]\nagents:\n  a:\n    allow:\n    - <<: *b\n      service: git\n", 1),

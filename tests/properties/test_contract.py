@@ -14,12 +14,11 @@ from functools import cache
 
 import duckdb
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tightener import pipeline
 from tightener.config import Config
-from tightener.errors import NoEvidence
 from tightener.logs import store
 from tightener.pipeline import Project
 from tightener.policy import document
@@ -27,6 +26,8 @@ from tightener.policy.document import PolicyFile, PolicySet
 from tightener.results import Proposal
 
 LAST = date(2026, 11, 15)
+# A case runs the whole program several times: shrinking one takes minutes, and the cases are small as they are.
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 DAYS = 40
 SERVICES = {
     "git": ["clone", "fetch", "pull", "push"],
@@ -127,7 +128,13 @@ def written(found: list[NaiveRule], newline: str, *, flow: bool) -> str:
     return newline.join(lines) + newline
 
 
-OTHER = ["  other:   # untouched", "    allow: [ {service: git,actions: [ push ]  } ]", "    deny:", "    - service: '*'", "      actions: 'x'  # y"]
+OTHER = [
+    "  other:   # untouched",
+    "    allow: [ {service: git,actions: [ push ]  } ]",
+    "    deny:",
+    "    - service: '*'",
+    "      actions: 'x'  # y",
+]
 
 events = st.lists(
     st.tuples(
@@ -183,16 +190,12 @@ UNIVERSE = [
 ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=250, phases=NO_SHRINKING)
 @given(st.lists(rules(), min_size=1, max_size=5), events, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_the_contract(
     found: list[NaiveRule], log: list[tuple[tuple[str, str], str, str, str, int]], newline: str, flow: bool
 ) -> None:
     text = written(found, newline, flow=flow)
-    if all(rule.service == "crm" for rule in found):
-        with pytest.raises(NoEvidence):  # nobody could have seen any of it
-            tightened(text, log)
-        return
     proposal = tightened(text, log)
     after = naive_rules(document.parse(proposal.text, "p.yaml"), "a")
     used = {
@@ -221,7 +224,9 @@ def test_the_contract(
                 assert naive_level(after, service, action, r, b) == before, "3: removed with no evidence either way"
     # 5: idempotent
     again = tightened(proposal.text, log)
-    assert again.text == proposal.text, "5: a second run changed something"
+    assert again.text == proposal.text, (
+        f"5: a second run changed something:\n{proposal.diff}\n{again.diff}\n{proposal.left_out}"
+    )
     # 7: untouched bytes stay
     assert newline.join(OTHER) in proposal.text
     assert proposal.text.startswith(newline.join(text.split(newline)[:4]))
@@ -234,12 +239,11 @@ def test_the_contract(
     assert [r for r in after if r.effect == "deny"] == [r for r in found if r.effect == "deny"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINKING)
 @given(st.lists(rules(), min_size=1, max_size=4), events, st.integers(0, 2**32))
 def test_order_does_not_matter(
     found: list[NaiveRule], log: list[tuple[tuple[str, str], str, str, str, int]], seed: int
 ) -> None:
-    assume(any(rule.service != "crm" for rule in found))
     text = written(found, "\n", flow=False)
     shuffled = list(log)
     random.Random(seed).shuffle(shuffled)

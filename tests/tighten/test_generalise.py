@@ -46,9 +46,15 @@ RAW = "arn:aws:s3:::invoice-data/raw"
             ("arn:aws:s3:::logs-a/x", "arn:aws:s3:::logs-b/x"),
         ),
         # a pattern that would leave the grant falls back to the grant
-        ("aws", "resource", [seen(f"{RAW}/2026/a.pdf"), seen(f"{RAW}/2026/b.pdf")], [f"{RAW}/*.pdf"], None),
+        (
+            "aws",
+            "resource",
+            [seen(f"{RAW}/2026/a.pdf"), seen(f"{RAW}/2026/b.pdf")],
+            [f"{RAW}/*.pdf"],
+            (f"{RAW}/*.pdf",),
+        ),
         # what is granted already stays as it is written
-        ("aws", "resource", [seen(f"{RAW}/2026/a.pdf")], [f"{RAW}/*"], None),
+        ("aws", "resource", [seen(f"{RAW}/2026/a.pdf")], [f"{RAW}/*"], (f"{RAW}/*",)),
         # an absent value cannot be narrowed by
         ("stripe", "resource", [seen("")], ["*"], None),
         # branches: without a slash they are guarded, below a slash they come and go
@@ -56,7 +62,13 @@ RAW = "arn:aws:s3:::invoice-data/raw"
         # a granted pattern that nothing used goes
         ("git", "branch", [seen("feature/x", 1)], ["feature/*", "fix/*"], ("feature/*",)),
         # tools: the argument's name is guarded
-        ("tools", "resource", [seen("channel=ops"), seen("text=a", 1), seen("text=b", 1)], ["*"], ("channel=ops", "text=*")),
+        (
+            "tools",
+            "resource",
+            [seen("channel=ops"), seen("text=a", 1), seen("text=b", 1)],
+            ["*"],
+            ("channel=ops", "text=*"),
+        ),
         # a star in a value becomes a question mark, never a wildcard
         ("tools", "resource", [seen("channel=ops-*-x")], ["*"], ("channel=ops-?-x",)),
     ],
@@ -75,7 +87,9 @@ def test_too_many_guarded_values_leave_the_grant() -> None:
 
 def test_containers() -> None:
     assert container("aws", "resource", "arn:aws:s3:::b/k/x") == "arn:aws:s3:::b/"
-    assert container("aws", "resource", "arn:aws:lambda:eu-west-1:1:function:f") == "arn:aws:lambda:eu-west-1:1:function:f"
+    assert (
+        container("aws", "resource", "arn:aws:lambda:eu-west-1:1:function:f") == "arn:aws:lambda:eu-west-1:1:function:f"
+    )
     assert container("aws", "resource", "arn:aws:dynamodb:r:1:table/t/index/i") == "arn:aws:dynamodb:r:1:table/t/"
     assert container("git", "branch", "main") == "main"
     assert container("git", "branch", "feature/x/y") == "feature/"

@@ -39,6 +39,13 @@ class Coverage:
     trail_sees_agent: bool  # some logged principal is this agent
     gateways: frozenset[str]  # the gateways that have logged this agent
 
+    @property
+    def knowing(self) -> tuple[SourceCoverage, ...]:
+        """The sources that have ever logged this agent."""
+        return tuple(
+            s for s in self.sources if s.source in self.gateways or (s.source == TRAIL and self.trail_sees_agent)
+        )
+
     def observed(self, service: str, action: str) -> tuple[bool, ...]:
         """Day by day: could at least one fully read source have shown this action?
 

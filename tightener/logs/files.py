@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import zstandard
 from isal import isal_zlib
@@ -17,6 +17,11 @@ HEAD = 1 << 16  # decompressed bytes that a format is recognised by
 LIMIT = 4 << 30  # decompressed bytes of one file that are read
 _PIECE = 1 << 20
 _CRUMB = 1
+_DAMAGE: tuple[type[Exception], ...] = (
+    cast("type[Exception]", isal_zlib.IsalError),  # its stubs take it for an instance
+    zstandard.ZstdError,
+    EOFError,
+)
 _SKIPPED = ("CloudTrail-Digest", "CloudTrail-Insight")
 
 
@@ -61,7 +66,8 @@ def find(paths: Sequence[str]) -> Found:
         if named.exists():
             _add(named, files, problems)
             continue
-        matched = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []
+        # Path.glob takes no absolute pattern
+        matched = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []  # noqa: PTH207
         if not matched:
             problems.append(Problem(text, "there is no such file or folder"))
         for one in matched:
@@ -143,7 +149,7 @@ def _ignore(_: str) -> None:
 def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT) -> Iterator[bytes]:
     """The decompressed bytes in pieces of about a megabyte.
 
-    A file that is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
+    What is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
     Raises OSError where the file itself cannot be read.
     """
     with Path(file.path).open("rb") as raw:
@@ -227,7 +233,7 @@ def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None]) -> It
             data = member.rest
             if member.done:
                 member = None
-    except (isal_zlib.error, zstandard.ZstdError, EOFError) as error:
+    except _DAMAGE as error:
         for piece in _salvaged(raw, make, begin, at, given):
             out += len(piece)
             yield piece
@@ -255,5 +261,5 @@ def _salvaged(
             for piece in member.steps(data):
                 yield piece[given:]
                 given = max(0, given - len(piece))
-    except (isal_zlib.error, zstandard.ZstdError, EOFError):
+    except _DAMAGE:
         return

@@ -7,10 +7,10 @@ ids are given in the order of paths, so that the next run ends with what one who
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -104,7 +104,7 @@ def ingest(
     """
     every = (*FORMATS, *(Mapped(one) for one in formats.values()))
     reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
-    plan = _plan(con, paths, reading.now)
+    plan = _plan(con, paths)
     reading.problems += plan.problems
     files: list[FileSum] = []
     total = len(plan.anew) + len(plan.fresh)
@@ -137,14 +137,15 @@ def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
     )
 
 
-def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str], now: datetime) -> _Plan:
+def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> _Plan:
     """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
     found = find(paths)
     problems = list(found.problems)
     known = {
         uri: (number, size, known_digest, stamp)
         for number, uri, size, known_digest, stamp in con.execute(
-            "SELECT f.id, f.uri, f.size, f.digest, m.value FROM log_file AS f LEFT JOIN meta AS m ON m.key = 'stamp:' || f.uri"
+            "SELECT f.id, f.uri, f.size, f.digest, m.value"
+            " FROM log_file AS f LEFT JOIN meta AS m ON m.key = 'stamp:' || f.uri"
         ).fetchall()
     }
     fresh: list[LogFile] = []
@@ -171,7 +172,7 @@ def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str], now: datetime) -
 def _shared(
     con: duckdb.DuckDBPyConnection, ids: list[int], planned: set[str]
 ) -> tuple[list[LogFile], tuple[Problem, ...]]:
-    """The files whose duplicates may have stood in a changed file: they are read again with it, or those would be lost."""
+    """The files whose duplicates may have stood in a changed file: read again with it, or those would be lost."""
     if not ids:
         return [], ()
     shared: list[LogFile] = []
@@ -180,7 +181,7 @@ def _shared(
         if uri in planned:
             continue
         try:
-            shared.append(_opened(LogFile(0, uri, os.stat(uri).st_size)))
+            shared.append(_opened(LogFile(0, uri, Path(uri).stat().st_size)))
         except OSError:
             gone.append(Problem(uri, "is gone: records that it shared with a changed file may be missing now"))
     return shared, tuple(gone)
@@ -193,7 +194,7 @@ def _opened(file: LogFile) -> LogFile:
 
 def _stamp(path: str) -> str:
     """Everything that a file system says about a file's content without opening it."""
-    stat = os.stat(path)
+    stat = Path(path).stat()
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
@@ -216,12 +217,14 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
     """One batch in one transaction."""
     con = reading.con
     stamps: dict[str, str] = {}
+    opened: list[str] = []
     files: list[tuple[LogFile, Format]] = []
     number = (con.execute("SELECT COALESCE(max(id), 0) FROM log_file").fetchone() or (0,))[0]
     for file in batch:
         try:
             stamp = _stamp(file.path)
             found = reading.forced or _recognised(head(file.path), reading.formats)
+            opened.append(file.path)
             if found is None:
                 names = ", ".join(one.name for one in reading.formats)
                 reading.problems.append(Problem(file.path, f"this is no log that tightener knows ({names})"))
@@ -231,14 +234,15 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
         except OSError as error:
             reading.problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
             continue
-        if os.stat(file.path).st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
+        if Path(file.path).stat().st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
             stamps[file.path] = stamp
     con.begin()
     try:
-        _forget(con, [file.path for file in batch])
+        _forget(con, opened)
         sums = _take(reading, files) if files else []
         keys = [f"stamp:{path}" for path in stamps]
         con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
+        staging.prepare(con)  # empties them: a batch may be large
         con.commit()
     except BaseException:
         con.rollback()
@@ -295,13 +299,12 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> list[Fi
             )
         counts = (records, accepted, duplicate, rejected, not_use)
         sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
-        ledger.append(
-            [number, file.path, found.name, found.source, file.size, file.digest, *counts, first, last, problem, reading.now]
-        )
+        about = (number, file.path, found.name, found.source, file.size, file.digest)
+        ledger.append([*about, *counts, first, last, problem, reading.now])
     if len(sums) != len(files):
         missing = sorted({file.path for file, _ in files} - {one.path for one in sums})
         raise LogError("a file was not counted", slug="sum-mismatch", place=Place(missing[0]))
-    con.executemany(f"INSERT INTO log_file VALUES ({', '.join('?' * 15)})", ledger)
+    con.executemany("INSERT INTO log_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger)
     return sums
 
 

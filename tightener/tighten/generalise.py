@@ -40,7 +40,7 @@ class Seen:
 
 
 def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
-    """The patterns that cover every value and stay inside `granted`, or None to leave what was granted as it is.
+    """The patterns that cover every value and stay inside `granted`; None where nothing narrower can be said.
 
     `dimension` is "resource" or "branch"; `granted` are the rule's patterns ("*" for a missing key). The result is
     ordered by the granted pattern that each came from, then by text, and does not depend on the order of `seen`.
@@ -58,9 +58,9 @@ def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequ
             return None
         found.extend((home, p if contains(granted[home], p) else granted[home]) for p in patterns)
     kept = _without_covered([pattern for _, pattern in sorted(set(found))])
-    if len(kept) > MOST_PATTERNS or set(kept) == set(granted):
-        return None
-    return tuple(kept)
+    if set(kept) == set(granted):
+        return tuple(granted)
+    return tuple(kept) if len(kept) <= MOST_PATTERNS else None
 
 
 def container(service: str, dimension: str, value: str) -> str:

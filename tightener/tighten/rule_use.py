@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tightener.model import Body, Rule
-from tightener.policy.patterns import intersects
-from tightener.services.semantics import fold_action
+from tightener.policy.patterns import intersects, matches
+from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.generalise import Seen, generalise
 from tightener.tighten.grants import Grant, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Actions of one rule that were used on the same things, and the patterns for them (None = as granted)."""
+    """Actions of one rule that were used on the same things, and the patterns for them (None = nothing can be said)."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...] | None
@@ -32,20 +32,31 @@ class RuleUse:
     window_days: int
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
-        """The grants that come from one action as written."""
-        return tuple(g for g in self.grants if g.pattern == pattern)
+        """The grants that one action as written covers, those included that the rule writes out beside it."""
+        service = self.rule.service
+        folded = [fold_action(service, p) for p in expand_actions(service, [pattern])]
+        return tuple(g for g in self.grants if any(matches(p, fold_action(service, g.action)) for p in folded))
 
     @property
     def kept(self) -> tuple[Grant, ...]:
         """The grants that stay: all but the unexercised ones."""
         return tuple(g for g in self.grants if g.status is not Status.UNEXERCISED)
 
+    def listed(self, pattern: str) -> bool:
+        """Whether a wildcard has to become a list of what is kept of it.
+
+        It has to where some of its actions are unexercised, and where another text of the rule covers one of them:
+        narrowing that text would be in vain as long as the wildcard grants the same.
+        """
+        grants = self.of_pattern(pattern)
+        if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
+            return False
+        others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
+        return any(g.status is Status.UNEXERCISED or g.id in others for g in grants)
+
     def written(self, grant: Grant) -> str:
         """How a kept action stands in the rule afterwards: as it was written, or by name where a wildcard goes."""
-        whole = self.of_pattern(grant.pattern)
-        return (
-            grant.action if any(g.status is Status.UNEXERCISED for g in whole) and grant.is_wildcard else grant.pattern
-        )
+        return grant.action if grant.is_wildcard and self.listed(grant.pattern) else grant.pattern
 
     def targets(self) -> tuple[Target, ...]:
         """The kept actions grouped by what they were used on. One group = narrow the rule; several = split it."""
@@ -97,9 +108,14 @@ class RuleUse:
         body = self.rule.body
         return Body(
             target.actions,
-            body.resources if target.resources is None else target.resources,
-            body.branches if target.branches is None else target.branches,
+            target.resources if narrower(target.resources, body.resources) else body.resources,
+            target.branches if narrower(target.branches, body.branches) else body.branches,
         )
+
+
+def narrower(patterns: tuple[str, ...] | None, granted: tuple[str, ...] | None) -> bool:
+    """Whether a target says something else than what is granted (None there = any)."""
+    return patterns is not None and set(patterns) != set(("*",) if granted is None else granted)
 
 
 def _together(a: Target, b: Target) -> bool:

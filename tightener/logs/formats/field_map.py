@@ -56,9 +56,7 @@ def try_file(path: Path, format_name: str | None, formats: Mapping[str, FieldMap
         ) from error
 
 
-def _format(
-    path: Path, beginning: bytes, name: str | None, formats: Mapping[str, FieldMap], notes: Notes
-) -> Format:
+def _format(path: Path, beginning: bytes, name: str | None, formats: Mapping[str, FieldMap], notes: Notes) -> Format:
     every: list[Format] = [*FORMATS, *(Mapped(one, notes, _MOST) for one in formats.values())]
     names = [one.name for one in every]
     if name is not None:
@@ -87,7 +85,8 @@ def _result(
     shown = con.execute(query("ingest_try"), {"rows": rows})
     names = [column[0] for column in shown.description or []]
     first = tuple(
-        {name: value for name, value in zip(names, row, strict=True) if value not in ("", None)} for row in shown.fetchall()
+        {name: value for name, value in zip(names, row, strict=True) if value not in ("", None)}
+        for row in shown.fetchall()
     )
     records, problem = con.execute("SELECT sum(records)::BIGINT, max(problem) FROM staged_file").fetchone() or (0, "")
     missing = [problem] if problem else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import duckdb
 import orjson
@@ -52,23 +53,18 @@ class Gateway:
 
         def batches() -> Iterator[pa.RecordBatch]:
             for file in files:
-                yield from lines.batches(
-                    file.id, read_pieces(file, lambda text, number=file.id: problems.update({number: text}))
-                )
+                yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
 
-        stage_lines(con, self.source, batches())
-        count_files(con, files, problems)
-
-
-def count_files(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile], problems: dict[int, str]) -> None:
-    """One row in staged_file for each file: its lines that are not blank, and its problem."""
-    counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
-    rows = [(file.id, counted.get(file.id, 0), problems.get(file.id, "")) for file in files]
-    con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
+        counted = stage_lines(con, self.source, batches())
+        rows = [(file.id, counted.get(file.id, 0), problems.get(file.id, "")) for file in files]
+        con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
 
 
-def stage_lines(con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch]) -> None:
-    """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`. Leaves gw_line."""
+def stage_lines(con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch]) -> dict[int, int]:
+    """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
+
+    Returns how many lines that are not blank each file has.
+    """
     con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
     con.execute(query("stage_gateway_parse"))
     con.unregister("gw_text")
@@ -82,8 +78,12 @@ def stage_lines(con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[p
         con.execute(statement, {name: wanted[name] for name in statement.named_parameters})
     for name in (*tables, "gw_secret"):
         con.unregister(name)
+    counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
+    for name in ("gw_line", "gw_entry", "gw_list", "gw_resource"):
+        con.execute(f"DROP TABLE {name}")  # what is in `staged` need not be held twice
     _fold_actions(con, source)
     _normalise(con, source)
+    return counted
 
 
 def _ids(con: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -97,11 +97,8 @@ def _ids(con: duckdb.DuckDBPyConnection) -> pa.Table:
             files.append(file_id)
             positions.append(position)
             ids.append(canonical_id(line))
-    return pa.table(
-        {"file_id": pa.array(files, pa.int32()), "position": pa.array(positions, pa.int64()), "native_id": ids}
-        if ids
-        else {"file_id": pa.array([], pa.int32()), "position": pa.array([], pa.int64()), "native_id": pa.array([], pa.string())}
-    )
+    columns = [pa.array(files, pa.int32()), pa.array(positions, pa.int64()), pa.array(ids, pa.string())]
+    return pa.table(columns, names=["file_id", "position", "native_id"])
 
 
 def canonical_id(line: str | bytes) -> str:
@@ -168,6 +165,7 @@ def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:
             normal, suspicious = normalise_path(service, value)
             if suspicious:
                 con.execute(
-                    f"UPDATE staged SET {column} = ?, suspicious = true WHERE source = ? AND service = ? AND {column} = ?",  # noqa: S608 - the same
+                    f"UPDATE staged SET {column} = ?, suspicious = true"  # noqa: S608 - the same
+                    f" WHERE source = ? AND service = ? AND {column} = ?",
                     [normal, source, service, value],
                 )

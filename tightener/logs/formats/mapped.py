@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -14,14 +15,17 @@ import pyarrow as pa
 
 from tightener.logs.files import LogFile, read_pieces
 from tightener.logs.formats import lines
-from tightener.logs.formats.mapping import UNITS, FieldMap, Notes, Source
 from tightener.logs.formats.gateway import canonical_id, stage_lines
+from tightener.logs.formats.mapping import UNITS, FieldMap, Notes, Source
 from tightener.logs.formats.routes import Router, path_of
 from tightener.logs.redact import number_text
 
 _BATCH = 20_000  # records handed to DuckDB at a time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PLAIN = ("agent", "session", "request_id", "error_code", "service", "action", "resource", "branch", "decision", "outcome")
+_PLAIN = (
+    *("agent", "session", "request_id", "error_code", "service", "action", "resource", "branch"),
+    *("decision", "outcome"),
+)
 _MISSING = object()
 
 
@@ -61,13 +65,13 @@ class Mapped:
         """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
         problems = {file.id: "" for file in files}
         bad: list[tuple[int, int, str]] = []
-        stage_lines(con, self.source, self._batches(files, problems, bad))
+        counted = stage_lines(con, self.source, self._batches(files, problems, bad))
         if bad:
             numbers, positions, reasons = (list(column) for column in zip(*bad, strict=True))
             con.execute(
-                "INSERT INTO staged_rejected SELECT unnest(?), unnest(?), unnest(?), NULL", [numbers, positions, reasons]
+                "INSERT INTO staged_rejected SELECT unnest(?), unnest(?), unnest(?), NULL",
+                [numbers, positions, reasons],
             )
-        counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
         for file in files:
             records = counted.get(file.id, 0) + sum(number == file.id for number, _, _ in bad)
             con.execute("INSERT INTO staged_file VALUES (?, ?, ?)", [file.id, records, problems[file.id]])
@@ -77,7 +81,7 @@ class Mapped:
     ) -> Iterator[pa.RecordBatch]:
         for file in files:
             held: list[tuple[int, bool, str]] = []
-            pieces = read_pieces(file, lambda text, number=file.id: problems.update({number: text}))
+            pieces = read_pieces(file, partial(problems.__setitem__, file.id))
             for position, record in self._records(pieces):
                 if self._most is not None and self._notes.records >= self._most:
                     break
@@ -114,6 +118,9 @@ class Mapped:
         if not isinstance(record, dict):
             raise UnreadableError(record)
         fields = self._map.fields
+        if self._most is not None:  # a try-out: what is there, whether it can be read or not
+            present = (key for key, one in fields.items() if pick(record, one.path) not in (_MISSING, None))
+            self._notes.found.update(present)
         line: dict[str, Any] = {"v": 1}
         for key in _PLAIN:
             if key in fields and (value := self._value(key, fields[key], record)) is not None:
@@ -152,7 +159,6 @@ class Mapped:
         value = pick(record, source.path) if source.path else source.const
         if value is _MISSING or value is None:
             return None
-        self._notes.found[key] += 1
         if source.values is None:
             return value
         text = ("true" if value else "false") if isinstance(value, bool) else str(value)
@@ -238,4 +244,5 @@ def _text_lines(pieces: Iterable[bytes]) -> Iterator[str]:
 def _batch(file_id: int, held: Sequence[tuple[int, bool, str]]) -> pa.RecordBatch:
     positions, mapped, texts = zip(*held, strict=True)
     columns = ([file_id] * len(held), positions, mapped, texts)
-    return pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, lines.SCHEMA, strict=True)], schema=lines.SCHEMA)
+    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, lines.SCHEMA, strict=True)]
+    return pa.record_batch(arrays, schema=lines.SCHEMA)

@@ -1,6 +1,6 @@
-"""Any JSON-lines or CSV log, as `formats:` in tightener.yaml describes it: each record becomes a version 1 gateway line.
+"""Any JSON-lines or CSV log, as `formats:` in tightener.yaml describes it.
 
-So there is one set of rules for what a record says: the gateway reader's. The map is docs/field-maps.md.
+Each record becomes a version 1 gateway line, so there is one set of rules for what a record says: the gateway's.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ from tightener.tighten.wording import count, listing
 
 
 def propose(use: RuleUse) -> list[Suggestion]:
-    """One suggestion for each wildcard or alias some of whose actions are unexercised and some are not."""
+    """One suggestion for each wildcard or alias that has to become a list (RuleUse.listed)."""
     found = []
     for pattern in dict.fromkeys(use.rule.body.actions):
         grants = use.of_pattern(pattern)
         gone = [g for g in grants if g.status is Status.UNEXERCISED]
         kept = [g for g in grants if g.status is not Status.UNEXERCISED]
-        if not gone or not kept:
+        if not kept or not use.listed(pattern):
             continue
         exercised = [g.action for g in kept if g.status is Status.EXERCISED]
         unseen = [g.action for g in kept if g.status is Status.UNOBSERVABLE]
@@ -32,7 +32,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
                     "exercised": exercised,
                     "unobservable": unseen,
                     "removed": [g.action for g in gone],
-                    "observed_days": min(g.observed_days for g in gone),
+                    "observed_days": min(g.observed_days for g in gone or kept),
                 },
                 edit=Edit(replace={pattern: tuple(g.action for g in kept)}),
             )

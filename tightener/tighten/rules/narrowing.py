@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tightener.tighten.rule_use import RuleUse, Target
+from tightener.tighten.rule_use import RuleUse, Target, narrower
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing
 
@@ -19,7 +19,7 @@ def narrow(
     """The narrowing of one dimension ("resource" or "branch"), where the rule need not be split for it."""
     targets = use.targets()
     patterns = pick(targets[0]) if len(targets) == 1 else None
-    if patterns is None:
+    if patterns is None or not narrower(patterns, granted):
         return []
     values = {one.value for g in use.kept for one in use.seen.get((g.action, dimension), ())}
     before = "any" if granted is None else listing(granted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tightener.model import Body
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import narrow_action
 from tightener.tighten.suggestion import Edit, Suggestion
@@ -11,9 +12,11 @@ from tightener.tighten.wording import listing, scope
 def propose(use: RuleUse) -> list[Suggestion]:
     """One suggestion when the rule's use falls into several targets, at least one of them narrower than the rule."""
     targets = use.targets()
-    if len(targets) < 2 or all(t.resources is None and t.branches is None for t in targets):
+    narrowed = [
+        t for t in targets if use.body_of(t) != Body(t.actions, use.rule.body.resources, use.rule.body.branches)
+    ]
+    if len(targets) < 2 or not narrowed:
         return []
-    narrowed = [t for t in targets if t.resources is not None or t.branches is not None]
     rest = len(narrowed) < len(targets)
     parts = tuple(use.body_of(t) for t in narrowed)
     return [
