@@ -19,7 +19,8 @@ from tightener.services.catalogue import expand
 HERE = Path(__file__).resolve().parent
 GATEWAY = {
     "v": "INTEGER", "id": "VARCHAR", "time": "TIMESTAMPTZ", "agent": "VARCHAR", "session": "VARCHAR",
-    "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR", "resource": "VARCHAR",
+    "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR",
+    "resource": "VARCHAR",
     "resources": "VARCHAR[]", "branch": "VARCHAR", "args": "JSON", "decision": "VARCHAR",
     "approval": 'STRUCT(state VARCHAR, "by" VARCHAR, "at" TIMESTAMPTZ)', "outcome": "VARCHAR", "error_code": "VARCHAR",
     "request_id": "VARCHAR", "policy_rev": "VARCHAR", "enforced": "BOOLEAN",
@@ -31,8 +32,8 @@ TRAIL = {
     "errorCode": "VARCHAR", "errorMessage": "VARCHAR", "sourceIPAddress": "VARCHAR", "userAgent": "VARCHAR",
     "requestParameters": "JSON", "resources": "STRUCT(ARN VARCHAR, type VARCHAR, accountId VARCHAR)[]",
     "userIdentity": "STRUCT(type VARCHAR, principalId VARCHAR, arn VARCHAR, accountId VARCHAR, accessKeyId VARCHAR, "
-    "userName VARCHAR, invokedBy VARCHAR, sessionContext STRUCT(sessionIssuer STRUCT(type VARCHAR, principalId VARCHAR, "
-    "arn VARCHAR, accountId VARCHAR, userName VARCHAR)))",
+    "userName VARCHAR, invokedBy VARCHAR, sessionContext STRUCT(sessionIssuer STRUCT(type VARCHAR, "
+    "principalId VARCHAR, arn VARCHAR, accountId VARCHAR, userName VARCHAR)))",
 }  # fmt: skip
 
 

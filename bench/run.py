@@ -1,4 +1,4 @@
-"""Two ratios, each measured in one run against a named baseline: DuckDB's bare typed load of the same files into a table.
+"""Two ratios, each measured in one run against a baseline: DuckDB's bare typed load of the same files into a table.
 
     make bench                      # or: python bench/run.py [--lines N] [--records N] [--runs N]
 

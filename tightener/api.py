@@ -107,11 +107,11 @@ class Database:
     def usage(self, agent: str, *, days: int = pipeline.WINDOW_DAYS, as_of: date | None = None) -> Table:
         """What the agent did in the window, rolled up by day, request and outcome class."""
         pipeline.collect(self._project, agent, days, as_of)
-        return Table(self._project.con.execute("SELECT * FROM usage ORDER BY ALL").to_arrow_table())
+        return Table(self._project.con.sql("SELECT * FROM usage ORDER BY ALL").to_arrow_table())
 
     def events(self) -> Table:
         """Every request of every event."""
-        return Table(self._project.con.execute(query("events")).to_arrow_table())
+        return Table(self._project.con.sql(query("events")).to_arrow_table())
 
     def comparison(
         self,

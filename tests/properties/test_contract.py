@@ -113,7 +113,7 @@ def rules(draw: st.DrawFn) -> NaiveRule:
 
 
 def written(found: list[NaiveRule], newline: str, *, flow: bool) -> str:
-    """The rules as YAML text, one block a rule, with a comment over every rule and another agent that must not change."""
+    """The rules as YAML text: a block and a comment for each, and another agent that must not change."""
     lines = ["# head", "project: p", "agents:", "  a:", "    x-granted-since: 2020-01-01"]
     for i, rule in enumerate(found):
         lines += [f"    # block {i}", f"    {rule.effect}:", f"      # rule {i}"]
@@ -151,20 +151,21 @@ events = st.lists(
 def fill(con: duckdb.DuckDBPyConnection, log: list[tuple[tuple[str, str], str, str, str, int]]) -> None:
     """The log as rows of `event`, with one line of another agent and service a day, so that every day was seen."""
     con.execute(
-        "INSERT INTO log_file VALUES (1, 'f', 'gateway', 'gateway', 0, '', 0, 0, 0, 0, 0, NULL, NULL, '', now()::TIMESTAMP)"
+        "INSERT INTO log_file VALUES (1, 'f', 'gateway', 'gateway', 0, '', 0, 0, 0, 0, 0, NULL, NULL, '', "
+        "TIMESTAMP '2026-11-16')"
     )
     first = LAST - timedelta(days=DAYS - 1)
     rows = []
-    for day in range(DAYS):
-        for service in ("git", "stripe"):  # nobody ever logged crm: nothing may be said about it
-            rows.append((day, "beat", service, "heartbeat", "", "", "used", f"h{day}{service}"))
+    for service in ("git", "stripe"):  # nobody ever logged crm: nothing may be said about it
+        rows += [(day, "beat", service, "heartbeat", "", "", "used", f"h{day}{service}") for day in range(DAYS)]
     for i, ((service, action), resource, branch, outcome, day) in enumerate(log):
         rows.append((day, "a", service, action, resource, branch if service == "git" else "", outcome, f"e{i}"))
     rows.append((0, "a", "git", "heartbeat", "", "", "refused", "seen"))  # the gateway knows this agent
     for n, (day, agent, service, action, resource, branch, outcome, native) in enumerate(rows):
         moment = datetime.combine(first + timedelta(days=day), datetime.min.time()) + timedelta(seconds=n)
         con.execute(
-            "INSERT INTO event VALUES (1, ?, 0, 'gateway', ?, ?, ?, '', 's', ?, ?, ?, ?, '', ?, 'allow', NULL, '', false, false, true)",
+            "INSERT INTO event VALUES "
+            "(1, ?, 0, 'gateway', ?, ?, ?, '', 's', ?, ?, ?, ?, '', ?, 'allow', NULL, '', false, false, true)",
             [n, native, moment, agent, service, action, resource, branch, outcome],
         )
 
