@@ -7,6 +7,7 @@ A bug that no test notices ends the script with exit code 1. Slow (a test run a 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,106 @@ class Bug:
     tests: str  # where the test that notices is expected
 
 
-BUGS: tuple[Bug, ...] = ()
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        "an expired approval is forgotten instead of denying",
+        "tightener/policy/rules.py",
+        "        elif box.effect is Effect.REQUIRE_APPROVAL:\n            yield replace(box, effect=Effect.DENY)\n",
+        "",
+        "tests/policy/test_verify.py tests/policy/test_decide.py",
+    ),
+    Bug(
+        "allow beats approval",
+        "tightener/policy/decide.py",
+        "_ANSWERS = (Answer.DENIED, Answer.NEEDS_APPROVAL, Answer.ALLOWED)",
+        "_ANSWERS = (Answer.DENIED, Answer.ALLOWED, Answer.NEEDS_APPROVAL)",
+        "tests/policy/test_decide.py",
+    ),
+    Bug(
+        "refused calls count as used",
+        "queries/request.sql",
+        "WHEN outcome IN ('used', 'used_unlogged') THEN 'exercised'",
+        "WHEN outcome IN ('used', 'used_unlogged', 'refused') THEN 'exercised'",
+        "tests/cli/test_story.py",
+    ),
+    Bug(
+        "no evidence either way is ignored (3)",
+        "tightener/tighten/compare.py",
+        "    if evidence.doubtful:",
+        "    if False and evidence.doubtful:",
+        "tests/properties",
+    ),
+    Bug(
+        "a service that nobody logged is called unexercised (3)",
+        "tightener/logs/coverage.py",
+        "elif source.source in self.gateways and service in source.services:",
+        "elif source.source in self.gateways:",
+        "tests/properties",
+    ),
+    Bug(
+        "deny rules are suggested away (8)",
+        "tightener/tighten/compare.py",
+        "        if rule.effect is Effect.DENY:\n            continue\n",
+        "",
+        "tests/properties tests/cli",
+    ),
+    Bug(
+        "the prefix is not cut before the calendar",
+        "tightener/tighten/generalise.py",
+        "if years & set(range(seen.first.year - 1, seen.last.year + 2)) or _VOLATILE.search(segment):",
+        "if _VOLATILE.search(segment):",
+        "tests/tighten",
+    ),
+    Bug(
+        "the prefix is cut inside a segment",
+        "tightener/tighten/generalise.py",
+        "    return prefix[: ends[-1]] if ends else fixed",
+        "    return prefix",
+        "tests/tighten",
+    ),
+    Bug(
+        "line endings are made LF (7)",
+        "tightener/policy/document.py",
+        '        return path.read_bytes().decode("utf-8")',
+        '        return path.read_text(encoding="utf-8")',
+        "tests/cli tests/policy/test_document.py",
+    ),
+    Bug(
+        "the second witness counts again",
+        "queries/usage.sql",
+        "WHERE w.file_id = e.file_id AND w.position = e.position AND w.part = e.part)",
+        "WHERE false)",
+        "tests/cli/test_story.py",
+    ),
+    Bug(
+        "replay forgets partial uses",
+        "tightener/prove/replay.py",
+        "    for service, action, resource, branch, _ in requests.partial:",
+        "    for service, action, resource, branch, _ in ():",
+        "tests/prove",
+    ),
+    Bug(
+        "replay compares the wrong way round",
+        "tightener/prove/replay.py",
+        "            if now < was:",
+        "            if now > was:",
+        "tests/prove",
+    ),
+    Bug(
+        "hostile text reaches the terminal",
+        "tightener/report/terminal.py",
+        "        self._out.print(Text(terminal(text)), style=style)",
+        "        self._out.print(Text(text), style=style)",
+        "tests/cli",
+    ),
+    Bug(
+        "an unproved edit is kept",
+        "tightener/pipeline.py",
+        "        if reason:\n            failed.append((one, reason))",
+        "        if False:\n            failed.append((one, reason))",
+        "tests/properties",
+    ),
+)
 
 
 def main() -> None:
@@ -48,7 +148,7 @@ def main() -> None:
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *bug.tests.split()],
                 cwd=copy,
-                env={"PYTHONPATH": str(copy), "PATH": "/usr/bin:/bin"},
+                env={**os.environ, "PYTHONPATH": str(copy)},
                 capture_output=True,
                 text=True,
                 check=False,

@@ -44,10 +44,10 @@ class Printer:
             no_color=self._plain or None,
         )
 
-    def _flush(self) -> None:
+    def _flush(self, *, strip: bool = True) -> None:
         if self._plain and isinstance(self._out.file, io.StringIO):
             text = self._out.file.getvalue()
-            self._stream.write("".join(f"{line.rstrip(' ')}\n" for line in text.split("\n")[:-1]))
+            self._stream.write("".join(f"{line.rstrip(' ')}\n" for line in text.split("\n")[:-1]) if strip else text)
             self._stream.flush()
             self._out.file = io.StringIO()
 
@@ -81,7 +81,7 @@ class Printer:
         for line in text.splitlines():
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
             self._out.print(Text(visible(line)), style=style, soft_wrap=True)
-        self._flush()
+            self._flush(strip=False)
 
 
 def comparison(out: Printer, study: Study, *, every: bool = False) -> None:
