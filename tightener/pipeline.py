@@ -76,7 +76,8 @@ def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
             slug="no-policy",
             hint="give --policy FILE, or `policy:` in tightener.yaml",
         )
-    return document.load(paths)
+    here = Path.cwd()  # paths as a reader would type them
+    return document.load([p.relative_to(here) if p.is_relative_to(here) else p for p in paths])
 
 
 def study(

@@ -43,8 +43,10 @@ def test_a_kept_request_is_not_lost() -> None:
         ("    {}\n", Level.REFUSED),
         ("    require_approval:\n      - {service: aws, actions: ['s3:*']}\n", Level.NEEDS_APPROVAL),
         (
-            "    allow:\n      - {service: aws, actions: ['s3:*']}\n"
-            "    deny:\n      - {service: '*', actions: ['*GET*']}\n",
+            (
+                "    allow:\n      - {service: aws, actions: ['s3:*']}\n"
+                "    deny:\n      - {service: '*', actions: ['*GET*']}\n"
+            ),
             Level.REFUSED,
         ),
     ],

@@ -32,7 +32,7 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         policy_path=study.file.path,
         policy_digest=hashlib.sha256(study.file.text.encode()).hexdigest(),
         verdict="proved" if found.proof.holds else "failed",
-        proof=words.proof_line(found),
+        proof="never wider, over all requests and all time to come",
         replayed=found.proof.replayed,
         replay_lost=len(found.proof.lost),
         totals=_totals(con),
@@ -85,9 +85,12 @@ def _suggestion(s: Suggestion, study: Study) -> SuggestionRow:
     grants = study.comparison.of_rule(s.rule.index)
     after = {a for body in compose(s.rule.body, [s.edit]) for a in body.actions}
     left = sum(g.pattern in after or g.action in after for g in grants)
-    evidence = f"{min(g.observed_days for g in grants)} days seen"
+    parts = []
+    if isinstance(days := s.evidence.get("observed_days"), int):
+        parts.append(f"could be seen on {days} of {study.comparison.terms.window.days} days")
     if isinstance(values := s.evidence.get("distinct_values"), int):
-        evidence += f", {values} distinct values"
+        parts.append(f"{values} distinct values")
+    evidence = ", ".join(parts) or "the resources and branches of each action's own uses"
     return SuggestionRow(
         id=s.id,
         title=s.title,
