@@ -11,7 +11,7 @@ import duckdb
 from tightener.logs.usage import bounds
 from tightener.model import Window
 from tightener.resources import query
-from tightener.services.catalogue import observability
+from tightener.services.catalogue import access_levels, observability
 
 TRAIL = "cloudtrail"
 
@@ -60,7 +60,7 @@ class Coverage:
             return tuple(seen)
         for source in self.sources:
             if source.source == TRAIL:
-                since = self.trail_classes.get("management" if kind == "assumed" else kind)
+                since = self.trail_classes.get(trail_class(service, action))
                 if service != "aws" or since is None or not self.trail_sees_agent:
                     continue
                 start = max(0, (since - self.window.first).days)
@@ -89,6 +89,18 @@ class Coverage:
         return f"no source that was read covers the service {service}"
 
 
+def trail_class(service: str, action: str) -> str:
+    """The class that a trail records or leaves out as a whole: management or a kind of data event, reads or writes.
+
+    A trail's selectors choose by exactly these (read-only, write-only, data event types), so one event of a class
+    shows that the class is recorded, and says nothing about any other.
+    """
+    kind = observability(service, action)
+    levels = access_levels(action)
+    direction = "read" if levels and set(levels) <= {"Read", "List"} else "write"
+    return f"{kind if kind.startswith('data:') else 'management'} {direction}"
+
+
 def measure(
     con: duckdb.DuckDBPyConnection,
     agent: str,
@@ -107,8 +119,7 @@ def measure(
     for source, service, action, since in con.execute(query("covered_class"), {"after": after}).fetchall():
         services.setdefault(source, set()).add(service)
         if source == TRAIL:
-            kind = observability(service, action)
-            kind = "management" if kind in {"assumed", "never"} else kind
+            kind = trail_class(service, action)
             classes[kind] = min(since, classes.get(kind, since))
     every_day = [window.first + timedelta(days=i) for i in range(window.days)]
     sources = tuple(
