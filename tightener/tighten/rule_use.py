@@ -63,24 +63,53 @@ class RuleUse:
         singles: dict[str, list[Grant]] = {}
         for grant in self.kept:
             singles.setdefault(self.written(grant), []).append(grant)
+        return self._targets(singles, self.rule.body.resources, self.rule.body.branches)
+
+    def _targets(
+        self,
+        singles: Mapping[str, list[Grant]],
+        resources: tuple[str, ...] | None,
+        branches: tuple[str, ...] | None,
+    ) -> tuple[Target, ...]:
+        """The groups under granted patterns; what a group is narrowed to may tell its actions apart in turn."""
+        alone = {text: self._target((text,), grants, resources, branches) for text, grants in singles.items()}
         groups: list[list[str]] = []
-        found = {text: self._target((text,), grants) for text, grants in singles.items()}
         for text in singles:
-            home = next((g for g in groups if any(_together(found[text], found[t]) for t in g)), None)
+            home = next((g for g in groups if any(_together(alone[text], alone[t]) for t in g)), None)
             if home is None:
                 groups.append([text])
             else:
                 home.append(text)
-        merged = [self._target(tuple(group), [g for t in group for g in singles[t]]) for group in groups]
-        return tuple(merged)
+        found: list[Target] = []
+        for group in groups:
+            whole = self._target(tuple(group), [g for t in group for g in singles[t]], resources, branches)
+            if len(group) > 1 and (narrower(whole.resources, resources) or narrower(whole.branches, branches)):
+                inner = self._targets(
+                    {t: singles[t] for t in group},
+                    resources if whole.resources is None else whole.resources,
+                    branches if whole.branches is None else whole.branches,
+                )
+                if len(inner) > 1:
+                    found += [
+                        Target(
+                            t.actions,
+                            whole.resources if t.resources is None else t.resources,
+                            whole.branches if t.branches is None else t.branches,
+                        )
+                        for t in inner
+                    ]
+                    continue
+            found.append(whole)
+        return tuple(found)
 
-    def _target(self, actions: tuple[str, ...], grants: list[Grant]) -> Target:
-        body = self.rule.body
-        return Target(
-            actions,
-            self._narrow(grants, "resource", body.resources),
-            self._narrow(grants, "branch", body.branches),
-        )
+    def _target(
+        self,
+        actions: tuple[str, ...],
+        grants: list[Grant],
+        resources: tuple[str, ...] | None,
+        branches: tuple[str, ...] | None,
+    ) -> Target:
+        return Target(actions, self._narrow(grants, "resource", resources), self._narrow(grants, "branch", branches))
 
     def _narrow(self, grants: list[Grant], dimension: str, granted: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if granted == () or any(
