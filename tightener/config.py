@@ -95,7 +95,9 @@ def load(path: Path) -> Config:
         raise ConfigError(
             f"not valid YAML: {getattr(error, 'problem', error)}", slug="config-syntax", place=place
         ) from error
-    return _Reader(path, root).config(data or {})
+    reader = _Reader(path, root)
+    reader.no_repeats(root)
+    return reader.config(data or {})
 
 
 class _Reader:
@@ -124,6 +126,21 @@ class _Reader:
 
     def fail(self, message: str, *keys: str | int, hint: str = "") -> ConfigError:
         return ConfigError(message, slug="config-invalid", place=self.place(*keys), hint=hint)
+
+    def no_repeats(self, node: yaml.Node | None) -> None:
+        """Refuses a key that stands twice in one mapping: a plain load would keep the last and lose the first."""
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    place = Place(str(self._path), key.start_mark.line + 1, key.start_mark.column + 1)
+                    raise ConfigError(f"`{key.value}` stands twice", slug="config-invalid", place=place)
+                if isinstance(key, yaml.ScalarNode):
+                    seen.add(key.value)
+                self.no_repeats(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                self.no_repeats(item)
 
     def config(self, data: Any) -> Config:
         data = self._mapping(data, _TOP)

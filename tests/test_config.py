@@ -1,0 +1,72 @@
+"""tightener.yaml: what it says, and that every mistake names its line."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tightener import config
+from tightener.errors import ConfigError
+
+WHOLE = """\
+policy: [policies/a.yaml, policies/b.yaml]
+logs: logs
+database: state/t.duckdb
+agents:
+  a: {principals: ["arn:aws:iam::1:role/a", "arn:aws:iam::1:role/a-*"]}
+  b: {principals: "arn:aws:iam::1:role/*"}
+covers: {gateway: [git, aws]}
+exceptions:
+  - {agent: a, service: git, actions: [pull], reason: drill, owner: dana, until: 2027-01-31}
+"""
+
+
+def load(folder: Path, text: str) -> config.Config:
+    path = folder / config.FILE_NAME
+    path.write_text(text, encoding="utf-8")
+    return config.load(path)
+
+
+def test_a_whole_configuration(tmp_path: Path) -> None:
+    found = load(tmp_path, WHOLE)
+    assert found.policy == (tmp_path / "policies/a.yaml", tmp_path / "policies/b.yaml")
+    assert found.logs == (str(tmp_path / "logs"),)
+    assert found.database == tmp_path / "state/t.duckdb"
+    assert found.covers == {"gateway": ("git", "aws")}
+    assert found.exceptions[0].until == date(2027, 1, 31)
+
+
+def test_a_principal_of_two_agents_is_nobody_s(tmp_path: Path) -> None:
+    found = load(tmp_path, WHOLE)
+    assert found.agent_of("arn:aws:iam::1:role/a") == ""
+    assert found.agent_of("arn:aws:iam::1:role/c") == "b"
+    assert found.agent_of("arn:aws:iam::2:role/c") == ""
+
+
+def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
+    load(tmp_path, "logs: x")
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert config.find(deep) == tmp_path / config.FILE_NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("polcy: x", 1, "did you mean `policy`?"),
+        ("logs: x\nlogs: y", 2, "`logs` stands twice"),
+        ("agents:\n  a: {principal: x}", 2, "did you mean `principals`?"),
+        ("agents:\n  a: {principals: [1]}", 2, "must hold text"),
+        ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
+        ("logs: [a\n", 2, "not valid YAML"),
+        ("- x", 1, "must be a mapping"),
+    ],
+)
+def test_mistakes_have_a_line_and_a_way_out(tmp_path: Path, text: str, line: int, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, text)
+    assert words in str(raised.value)
+    assert raised.value.place is not None
+    assert raised.value.place.line == line
