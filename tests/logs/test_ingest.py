@@ -223,7 +223,7 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, monkeypa
     chance = random.Random(7)
     database = tmp_path / "db" / "t.duckdb"
     start = [sys.executable, "-c", KILLED, str(database), str(logs)]
-    for _ in range(6):
+    for _ in range(20):
         with subprocess.Popen(start, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
             process.stdout.readline()  # the first batch is in, if it was not killed before
             time.sleep(chance.random() * 0.15)
