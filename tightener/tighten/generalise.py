@@ -57,10 +57,15 @@ def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequ
         if patterns is None:
             return None
         found.extend((home, p if contains(granted[home], p) else granted[home]) for p in patterns)
-    kept = _without_covered([pattern for _, pattern in sorted(set(found))])
+    ordered = [pattern for _, pattern in sorted(set(found))]
+    if set(ordered) == set(granted):
+        return tuple(granted)
+    if len(ordered) > MOST_PATTERNS:
+        return None
+    kept = _without_covered(ordered)
     if set(kept) == set(granted):
         return tuple(granted)
-    return tuple(kept) if len(kept) <= MOST_PATTERNS else None
+    return tuple(kept)
 
 
 def container(service: str, dimension: str, value: str) -> str:

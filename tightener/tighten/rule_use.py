@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
@@ -30,6 +30,7 @@ class RuleUse:
     seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
+    _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
         """The grants that one action as written covers, those included that the rule writes out beside it."""
@@ -59,11 +60,17 @@ class RuleUse:
         return grant.action if grant.is_wildcard and self.listed(grant.pattern) else grant.pattern
 
     def targets(self) -> tuple[Target, ...]:
-        """The kept actions grouped by what they were used on. One group = narrow the rule; several = split it."""
+        """The kept actions grouped by what they were used on. One group = narrow the rule; several = split it.
+
+        Worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources.
+        """
+        if self._targets_once:
+            return self._targets_once[0]
         singles: dict[str, list[Grant]] = {}
         for grant in self.kept:
             singles.setdefault(self.written(grant), []).append(grant)
-        return self._targets(singles, self.rule.body.resources, self.rule.body.branches)
+        self._targets_once.append(self._targets(singles, self.rule.body.resources, self.rule.body.branches))
+        return self._targets_once[0]
 
     def _targets(
         self,
