@@ -117,7 +117,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/report/terminal.py",
         "        self._out.print(Text(terminal(text)), style=style)",
         "        self._out.print(Text(text), style=style)",
-        "tests/cli",
+        "tests/report/test_terminal.py",
     ),
     Bug(
         "an unproved edit is kept",
