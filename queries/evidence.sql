@@ -1,17 +1,24 @@
 -- question: what is the evidence for each granted (rule, action)?
 -- grain: rule and action.
--- inputs: usage; request; owner (request id -> rule: the narrowest rule that the use belongs to).
--- parameters: none.
-SELECT o.rule, u.action,
-       sum(u.uses)::BIGINT AS uses,
-       coalesce(sum(u.uses) FILTER (u.outcome = 'approved'), 0)::BIGINT AS approved_uses,
-       coalesce(sum(u.uses) FILTER (u.outcome = 'used_unlogged'), 0)::BIGINT AS unlogged_uses,
-       coalesce(sum(u.uses) FILTER (u.indirect), 0)::BIGINT AS indirect_uses,
-       min(u.first_used) AS first_used, max(u.last_used) AS last_used, count(DISTINCT u.day) AS days_active,
-       min(u.sample_low) AS sample_low, max(u.sample_high) AS sample_high
-FROM usage u
-JOIN request r ON r.service = u.service AND r.action = u.action AND r.resource = u.resource AND r.branch = u.branch
- AND r.partial = u.partial AND r.kind = CASE WHEN u.outcome = 'approved' THEN 'approved' ELSE 'exercised' END
+-- inputs: event; agent_principal; second_witness; request; owner (request id -> rule: the narrowest rule that the use
+--         belongs to).
+-- parameters: $agent, $first (timestamp), $after (first moment behind the window).
+SELECT o.rule, e.action,
+       count(*) AS uses,
+       count(*) FILTER (e.outcome = 'approved') AS approved_uses,
+       count(*) FILTER (e.outcome = 'used_unlogged') AS unlogged_uses,
+       count(*) FILTER (e.indirect) AS indirect_uses,
+       min(e.time) AS first_used, max(e.time) AS last_used, count(DISTINCT CAST(e.time AS DATE)) AS days_active,
+       count(DISTINCT e.session) FILTER (e.session <> '') AS sessions,
+       min(e.native_id) AS sample_low, max(e.native_id) AS sample_high
+FROM event e
+JOIN request r ON r.service = e.service AND r.action = e.action AND r.resource = e.resource AND r.branch = e.branch
+ AND r.partial = e.partial AND r.kind = CASE WHEN e.outcome = 'approved' THEN 'approved' ELSE 'exercised' END
 JOIN owner o ON o.id = r.id
-WHERE u.mapped AND u.outcome IN ('used', 'used_unlogged', 'approved')
-GROUP BY o.rule, u.action;
+WHERE e.time >= $first AND e.time < $after
+  AND (e.agent = $agent OR (e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)))
+  AND e.mapped AND e.outcome IN ('used', 'used_unlogged', 'approved')
+  AND NOT EXISTS (
+      SELECT 1 FROM second_witness w
+      WHERE w.file_id = e.file_id AND w.position = e.position AND w.part = e.part)
+GROUP BY o.rule, e.action;

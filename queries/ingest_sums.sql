@@ -1,18 +1,18 @@
 -- question: what became of each file's records?
 -- grain: one file of the batch.
--- inputs: staged_file, staged, staged_duplicate, staged_rejected, staged_not_use (after ingest_finish)
+-- inputs: staged_file, staged_request, staged_duplicate, staged_rejected, staged_not_use (after ingest_finish)
 -- parameters: none
 WITH seen AS (
     SELECT file_id, count(*) FILTER (part = 0) AS records, count(DISTINCT position) FILTER (NOT mapped) AS unmapped,
            min(time) AS first_time, max(time) AS last_time
-    FROM staged GROUP BY file_id
+    FROM staged_request GROUP BY file_id
 ),
 twice AS (SELECT file_id, count(*) AS records FROM staged_duplicate GROUP BY file_id),
 bad AS (SELECT file_id, count(*) AS records FROM staged_rejected GROUP BY file_id),
 idle AS (SELECT file_id, sum(records)::BIGINT AS records FROM staged_not_use GROUP BY file_id),
 unclear AS (
     SELECT file_id, count(DISTINCT position) AS records
-    FROM staged SEMI JOIN staged_duplicate USING (file_id, position) WHERE NOT mapped GROUP BY file_id
+    FROM staged_request SEMI JOIN staged_duplicate USING (file_id, position) WHERE NOT mapped GROUP BY file_id
 )
 SELECT f.file_id, f.records, COALESCE(s.records, 0) - COALESCE(t.records, 0) AS accepted,
        COALESCE(t.records, 0) AS duplicate, COALESCE(b.records, 0) AS rejected, COALESCE(i.records, 0) AS not_use,

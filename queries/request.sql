@@ -3,7 +3,7 @@
 -- inputs: usage.
 -- parameters: none.
 CREATE OR REPLACE TEMP TABLE request AS
-SELECT row_number() OVER (ORDER BY service, action, resource, branch, partial, kind) AS id, *
+SELECT row_number() OVER () AS id, *
 FROM (
     SELECT service, action, resource, branch, partial,
            CASE WHEN NOT mapped THEN 'unmapped'
@@ -14,7 +14,7 @@ FROM (
                 WHEN outcome = 'refused' THEN 'refused'
                 ELSE 'no_evidence' END AS kind,
            sum(uses)::BIGINT AS uses, min(first_used) AS first_used, max(last_used) AS last_used,
-           count(DISTINCT day) AS days, bool_or(suspicious) AS suspicious
+           bool_or(suspicious) AS suspicious
     FROM usage
     GROUP BY ALL
 );

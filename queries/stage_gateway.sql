@@ -38,25 +38,10 @@ INSERT INTO staged
 SELECT
     l.file_id, l.position, COALESCE(r.part, 0)::USMALLINT, $source, COALESCE(l.id, n.native_id), l.moment, l.agent, '',
     COALESCE(l.session, ''), l.service, l.action, COALESCE(r.resource, l.resource, ''),
-    CASE WHEN starts_with(l.branch, 'refs/heads/') THEN l.branch[12:]
-         WHEN COALESCE(l.branch, '') = '' AND l.service = 'git' AND l.action = 'push' THEN '*'
-         ELSE COALESCE(l.branch, '') END,
-    CASE WHEN COALESCE(l.branch, '') = '' AND l.service = 'git' AND l.action = 'push'
-         THEN CASE WHEN r.partial THEN 'resource,branch' ELSE 'branch' END
+    CASE WHEN gw_blind_push(l.service, l.action, l.branch) THEN '*' ELSE gw_branch(l.branch) END,
+    CASE WHEN gw_blind_push(l.service, l.action, l.branch) THEN CASE WHEN r.partial THEN 'resource,branch' ELSE 'branch' END
          WHEN r.partial THEN 'resource' ELSE '' END,
-    CASE
-        WHEN l.outcome = 'denied' OR (l.decision = 'deny' AND l.enforced) THEN 'refused'
-        WHEN l.decision = 'require_approval' AND l.enforced AND l.state IN ('refused', 'timed_out') THEN 'refused'
-        WHEN l.decision = 'require_approval' AND l.enforced AND COALESCE(l.state, 'pending') = 'pending'
-            THEN 'no_evidence'
-        WHEN l.outcome = 'not_run' THEN 'no_evidence'
-        WHEN l.outcome = 'error' AND e.outcome <> 'used' THEN e.outcome
-        WHEN l.outcome IS NULL AND NOT l.enforced THEN 'no_evidence'
-        WHEN l.decision = 'require_approval' THEN 'approved'
-        WHEN l.decision = 'deny' THEN 'used_ungranted'
-        WHEN l.outcome IS NULL THEN 'used_unlogged'
-        ELSE 'used'
-    END,
+    gw_outcome(l.outcome, l.decision, l.enforced, l.state, e.outcome),
     l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false, l.mapped
 FROM gw_line AS l
 LEFT JOIN gw_resource AS r ON r.file_id = l.file_id AND r.position = l.position

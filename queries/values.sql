@@ -1,5 +1,6 @@
--- question: on which resources and branches was each granted (rule, action) used, and on how many days?
--- grain: rule, action, resource, branch.
+-- question: on which resources and branches was each granted (rule, action) used, and when for the first and last time?
+-- grain: rule, action, dimension (resource, branch), with three lists side by side, in no order: the values, and the first
+--         and last day of each (days since 1970).
 -- inputs: request; owner; matched; candidate. A request without evidence either way counts for every rule that could have
 --         let it through: it may be needed, so no narrowing may leave it out.
 -- parameters: none.
@@ -11,8 +12,14 @@ WITH witness AS (
     JOIN request r ON r.id = m.id AND r.kind = 'no_evidence'
     JOIN candidate c ON list_contains(m.rules, c.id) AND c.effect <> 'deny'
 )
-SELECT w.rule, r.action, r.resource, r.branch, sum(r.days)::BIGINT AS days,
-       CAST(min(r.first_used) AS DATE) AS first_day, CAST(max(r.last_used) AS DATE) AS last_day
-FROM witness w JOIN request r ON r.id = w.id
-GROUP BY ALL
-ORDER BY w.rule, r.action, r.resource, r.branch;
+SELECT rule, action, dimension, list(value), list(first_day), list(last_day)
+FROM (
+    SELECT w.rule, r.action, d.dimension, d.value,
+           epoch(min(r.first_used))::BIGINT // 86400 AS first_day, epoch(max(r.last_used))::BIGINT // 86400 AS last_day
+    FROM witness AS w
+    JOIN request AS r ON r.id = w.id,
+         LATERAL (VALUES ('resource', r.resource), ('branch', r.branch)) AS d (dimension, value)
+    GROUP BY ALL
+)
+GROUP BY rule, action, dimension
+ORDER BY rule, action, dimension;

@@ -47,7 +47,7 @@ def read(tmp_path: Path, *records: dict | bytes):
 
 
 def requests(con, columns: str = "resource"):
-    rows = con.execute(f"SELECT {columns} FROM staged ORDER BY position, part").fetchall()
+    rows = con.execute(f"SELECT {columns} FROM staged_request ORDER BY position, part").fetchall()
     return [row[0] if len(row) == 1 else row for row in rows]
 
 
@@ -176,7 +176,7 @@ def test_equals_a_naive_reader(tmp_path: Path, given_) -> None:
     con = read(tmp_path, *records)
     wanted = {i: found for i, r in enumerate(records, 1) if (found := naive(r)) is not None}
     rows = con.execute(
-        "SELECT position, time, agent, service, action, resource, branch, partial, outcome FROM staged"
+        "SELECT position, time, agent, service, action, resource, branch, partial, outcome FROM staged_request"
     ).fetchall()
     assert {row[0]: row[1:] for row in rows} == wanted
     assert set(reasons(con)) == set(range(1, len(records) + 1)) - set(wanted)
@@ -302,7 +302,7 @@ def test_secrets_are_never_stored(tmp_path: Path) -> None:
         ("API_Key=*", "resource"), ("login.password=*", "resource"), ("max_tokens=5", ""), ("to=x", "")
     ]  # fmt: skip
     assert requests(con, "resource, partial")[4] == ("command=curl -H 'Authorization: *' https://x", "resource")
-    assert secret not in str(con.execute("FROM staged").fetchall())
+    assert secret not in str(con.execute("FROM staged_request").fetchall())
 
 
 def test_a_push_without_its_branch_is_partial(tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ class LogFile:
     id: int
     path: str
     size: int
-    digest: str = ""
     compression: str = ""
     problem: str = ""
 

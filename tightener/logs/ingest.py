@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -230,23 +231,25 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
                 reading.problems.append(Problem(file.path, f"this is no log that tightener knows ({names})"))
                 continue
             number += 1
-            files.append((replace(file, id=number, digest=digest(file.path)), found))
+            files.append((replace(file, id=number), found))
         except OSError as error:
             reading.problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
             continue
         if Path(file.path).stat().st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
             stamps[file.path] = stamp
+    staging.prepare(con)
+    digests = _stage(reading, files)  # before the transaction: an error that a format can do without would end it
     con.begin()
     try:
         _forget(con, opened)
-        sums = _take(reading, files) if files else []
+        sums = _take(reading, files, digests) if files else []
         keys = [f"stamp:{path}" for path in stamps]
         con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
-        staging.prepare(con)  # empties them: a batch may be large
         con.commit()
     except BaseException:
         con.rollback()
         raise
+    staging.prepare(con)  # empties them: a batch may be large
     return sums
 
 
@@ -262,24 +265,32 @@ def _forget(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
             con.execute(statement, {"ids": [number for (number,) in found]})
 
 
-def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> list[FileSum]:
-    """Stage, tell duplicates, store, and write the ledger. Inside the batch's transaction."""
+def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[int, str]:
+    """Read the files into the temporary tables. Returns their digests, which are worked out meanwhile."""
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            digests = pool.map(digest, [file.path for file, _ in files])
+            for one in reading.formats:
+                its = [file for file, found in files if found is one]
+                if its:
+                    one.stage(reading.con, its)
+            return dict(zip((file.id for file, _ in files), digests, strict=True))
+    except OSError as error:
+        raise LogError(
+            f"a log file went away while it was read: {error.strerror}",
+            slug="log-unreadable",
+            place=Place(str(error.filename)),
+            hint="run it again: what was read before is kept",
+        ) from error
+
+
+def _take(
+    reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: Mapping[int, str]
+) -> list[FileSum]:
+    """Tell duplicates, store what is staged, and write the ledger. Inside the batch's transaction."""
     con = reading.con
-    staging.prepare(con)
-    for one in reading.formats:
-        its = [file for file, found in files if found is one]
-        if its:
-            try:
-                one.stage(con, its)
-            except OSError as error:
-                raise LogError(
-                    f"a log file went away while it was read: {error.strerror}",
-                    slug="log-unreadable",
-                    place=Place(str(error.filename)),
-                    hint="run it again: what was read before is kept",
-                ) from error
     latest = reading.now + timedelta(days=1)
-    first, last = con.execute("SELECT min(time), max(time) FROM staged").fetchone() or (None, None)
+    first, last = con.execute("SELECT min(time), max(time) FROM staged_request").fetchone() or (None, None)
     given = {"latest": latest, "first": first, "last": last}
     for statement in duckdb.extract_statements(query("ingest_finish")):
         con.execute(statement, {name: given[name] for name in statement.named_parameters})
@@ -299,7 +310,7 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> list[Fi
             )
         counts = (records, accepted, duplicate, rejected, not_use)
         sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
-        about = (number, file.path, found.name, found.source, file.size, file.digest)
+        about = (number, file.path, found.name, found.source, file.size, digests[number])
         ledger.append([*about, *counts, first, last, problem, reading.now])
     if len(sums) != len(files):
         missing = sorted({file.path for file, _ in files} - {one.path for one in sums})

@@ -50,12 +50,13 @@ class Exercised:
 def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
     """Reads the exercised requests from the collected usage."""
     found = Exercised()
-    for service, action, resource, branch, partial, uses in con.execute(query("replay")).fetchall():
+    for service, action, partial, resources, branches, uses in con.execute(query("replay")).fetchall():
         found.uses += uses
+        targets = list(zip(resources, branches, strict=True))
         if partial:
-            found.partial.append((service, action, resource, branch, partial))
+            found.partial += [(service, action, *target, partial) for target in targets]
         else:
-            found.whole.setdefault((service, action), []).append((resource, branch))
+            found.whole[service, action] = targets
     return found
 
 
@@ -71,17 +72,23 @@ def replay(
     lost: list[Lost] = []
     pairs = requests.whole.keys() if only is None else [pair for pair in only if pair in requests.whole]
     for service, action in pairs:
-        values = requests.whole[service, action]
-        full = [(service, action, resource, branch) for resource, branch in values]
-        for request, was, now in zip(full, before.levels(full), after.levels(full), strict=True):
-            if now < was:
-                lost.append(Lost(*request, was, now))
+        if before.same(after, service, action):
+            continue
+        targets = requests.whole[service, action]
+        now = after.levels(service, action, targets)
+        doubtful = [(target, level) for target, level in zip(targets, now, strict=True) if level < Level.ALLOWED]
+        was = before.levels(service, action, [target for target, _ in doubtful])
+        lost += [
+            Lost(service, action, *target, old_level, level)
+            for (target, level), old_level in zip(doubtful, was, strict=True)
+            if level < old_level
+        ]
     for service, action, resource, branch, _ in requests.partial:
         if not _partial_kept(
             old, new, service, Box(-1, Effect.ALLOW, fold_action(service, action), resource, branch), moment
         ):
             lost.append(Lost(service, action, resource, branch, Level.ALLOWED, Level.REFUSED))
-    return lost
+    return sorted(lost, key=lambda one: (one.service, one.action, one.resource, one.branch))
 
 
 def _partial_kept(old: AgentPolicy, new: AgentPolicy, service: str, seen: Box, moment: datetime) -> bool:

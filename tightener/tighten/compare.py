@@ -186,13 +186,9 @@ def narrowest(candidates: Sequence[_Candidate]) -> Rule | None:
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
     first, after = bounds(terms.window)
-    agent = {"agent": terms_agent(con), "first": first, "after": after}
-    sessions = {(rule, action): n for rule, action, n in con.execute(query("sessions"), agent).fetchall()}
-    found = {}
-    for rule, action, uses, approved, unlogged, indirect, low, high, days, a, b in con.execute(
-        query("evidence")
-    ).fetchall():
-        found[rule, action] = Evidence(
+    rows = con.execute(query("evidence"), {"agent": terms_agent(con), "first": first, "after": after}).fetchall()
+    return {
+        (rule, action): Evidence(
             uses=uses,
             approved_uses=approved,
             unlogged_uses=unlogged,
@@ -200,10 +196,11 @@ def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, s
             first_used=low,
             last_used=high,
             days_active=days,
-            sessions=sessions.get((rule, action), 0),
+            sessions=sessions,
             samples=tuple(dict.fromkeys((a, b))),
         )
-    return found
+        for rule, action, uses, approved, unlogged, indirect, low, high, days, sessions, a, b in rows
+    }
 
 
 def terms_agent(con: duckdb.DuckDBPyConnection) -> str:

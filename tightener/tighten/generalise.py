@@ -9,17 +9,22 @@ left as it was granted, never generalised. The result never leaves what was gran
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from operator import itemgetter
 from os.path import commonprefix
+from typing import NamedTuple
 
-from tightener.policy.patterns import contains, matches
+from tightener.policy.patterns import contains, to_regex
 from tightener.services.semantics import safe_as_pattern
 
 MOST_LISTED = 8  # recurring values under one container that are listed one by one
 MOST_PATTERNS = 20  # a longer list is no easier to review than what was granted
+_HOPELESS = 1000  # patterns after which it is not worth going on
 _SEPARATOR = re.compile(r"[/:]")
+_LAST = chr(0x10FFFF)
+_EPOCH = date(1970, 1, 1)
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?=$|[^\d]|(?:0[1-9]|1[0-2])(?:$|[^\d]|[0-3]\d))")
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # UUID
@@ -29,35 +34,37 @@ _VOLATILE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One value of a dimension with the days on which it was used."""
+class Seen(NamedTuple):
+    """One value of a dimension with the first and the last day of its use, as days since 1970.
+
+    A tuple of numbers: there may be a hundred thousand of them.
+    """
 
     value: str
-    days: int
-    first: date
-    last: date
+    first: int
+    last: int
 
 
 def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
     """The patterns that cover every value and stay inside `granted`; None where nothing narrower can be said.
 
-    `dimension` is "resource" or "branch"; `granted` are the rule's patterns ("*" for a missing key). The result is
-    ordered by the granted pattern that each came from, then by text, and does not depend on the order of `seen`.
+    `dimension` is "resource" or "branch"; `granted` are the rule's patterns ("*" for a missing key). The values are
+    distinct. The result is ordered by the granted pattern that each came from, then by text, and does not depend on the
+    order of `seen`.
     """
-    groups: dict[tuple[int, str], list[Seen]] = {}
-    for one in seen:
-        home = next((i for i, pattern in enumerate(granted) if matches(pattern, one.value)), None)
-        if home is None or not one.value:
-            return None  # an absent value, or one that only an expansion of the rule covers: nothing to narrow by
-        groups.setdefault((home, container(service, dimension, one.value)), []).append(one)
-    found: list[tuple[int, str]] = []
-    for (home, fixed), values in sorted(groups.items()):
-        patterns = _group(values, fixed)
-        if patterns is None:
-            return None
-        found.extend((home, p if contains(granted[home], p) else granted[home]) for p in patterns)
-    ordered = [pattern for _, pattern in sorted(set(found))]
+    homes = _homes(sorted(seen), granted)
+    if homes is None:
+        return None
+    found: set[tuple[int, str]] = set()
+    for home, values in sorted(homes.items()):
+        for fixed, group in _runs(values, lambda value: container(service, dimension, value)):
+            patterns = _group(group, fixed)
+            if patterns is None:
+                return None
+            found.update((home, p if contains(granted[home], p) else granted[home]) for p in patterns)
+            if len(found) > _HOPELESS:
+                return None
+    ordered = [pattern for _, pattern in sorted(found)]
     if set(ordered) == set(granted):
         return tuple(granted)
     if len(ordered) > MOST_PATTERNS:
@@ -66,6 +73,44 @@ def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequ
     if set(kept) == set(granted):
         return tuple(granted)
     return tuple(kept)
+
+
+def _homes(seen: Sequence[Seen], granted: Sequence[str]) -> dict[int, list[Seen]] | None:
+    """The values under the first granted pattern that matches each.
+
+    None where a value is absent, or where only an expansion of the rule covers it: there is nothing to narrow by.
+    """
+    tests = [re.compile(to_regex(pattern)).fullmatch for pattern in granted]
+    if seen and not seen[0].value:
+        return None
+    if len(tests) == 1:
+        return {0: list(seen)} if all(map(tests[0], map(itemgetter(0), seen))) else None
+    homes: dict[int, list[Seen]] = {}
+    for one in seen:
+        for home, test in enumerate(tests):
+            if test(one.value):
+                homes.setdefault(home, []).append(one)
+                break
+        else:
+            return None
+    return homes
+
+
+def _runs(values: Sequence[Seen], head_of: Callable[[str], str]) -> Iterator[tuple[str, Sequence[Seen]]]:
+    """Sorted values cut into runs of the same head, in the order of the values.
+
+    A head that two values share, or that is not the whole of a value, is the head of all that begins with it: so the end
+    of a run is looked up.
+    """
+    start = 0
+    while start < len(values):
+        value = values[start].value
+        head = head_of(value)
+        end = start + 1
+        if head != value or (end < len(values) and head_of(values[end].value) == head):
+            end = bisect_right(values, head + _LAST, start, key=itemgetter(0))
+        yield head, values[start:end]
+        start = end
 
 
 def container(service: str, dimension: str, value: str) -> str:
@@ -94,8 +139,8 @@ def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
     if fixed.endswith("=") and any(" " in one.value for one in values):
         return [fixed + "*"]  # free text: a list of sentences would be no policy
     families: dict[str, list[Seen]] = {}
-    for one in values:
-        families.setdefault(_family(one.value, fixed), []).append(one)
+    for head, run in _runs(values, lambda value: _family(value, fixed)):
+        families.setdefault(head if _SEPARATOR.match(head[-1:]) else fixed, []).extend(run)
     if len(families) > MOST_LISTED:
         return [fixed + "*"]
     patterns: list[str] = []
@@ -104,7 +149,7 @@ def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
         if listed is not None:
             patterns.extend(listed)
             continue
-        head = _bounded(commonprefix([one.value[: _steady(one, fixed)] for one in family]), fixed)
+        head = _bounded(_steady_prefix(family, fixed), fixed)
         if safe_as_pattern(head) != head:
             return None
         patterns.append(head + "*")
@@ -114,32 +159,47 @@ def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
 def _family(value: str, fixed: str) -> str:
     """The first segment behind the container: what lies under different ones is generalised apart."""
     found = _SEPARATOR.search(value, len(fixed))
-    return value[: found.end()] if found else fixed
+    return value[: found.end()] if found else value
 
 
 def _listed(family: Sequence[Seen], fixed: str) -> list[str] | None:
     """The values themselves, where they are few and most of them recur (or are guarded as a whole); else None."""
+    if len(family) > MOST_LISTED:
+        return None
+    recurring = 2 * sum(one.first < one.last for one in family) >= len(family)
+    steady = all(_steady(one.value, fixed, one.first, one.last) == len(one.value) for one in family)
+    if not (recurring and steady) and any(one.value != fixed for one in family):
+        return None
     literals = [safe_as_pattern(one.value) for one in family]
-    guarded = all(one.value == fixed for one in family)
-    steady = all(_steady(one, fixed) == len(one.value) for one in family)
-    recurring = sum(one.days > 1 for one in family)
-    if guarded or (steady and 2 * recurring >= len(family) <= MOST_LISTED):
-        return None if None in literals else [literal for literal in literals if literal is not None]
-    return None
+    return None if None in literals else [literal for literal in literals if literal is not None]
 
 
-def _steady(seen: Seen, fixed: str) -> int:
+def _steady_prefix(family: Sequence[Seen], fixed: str) -> str:
+    """What all values begin with, up to the first segment that follows the calendar or is an id.
+
+    What sorted texts share, the first and the last of them share.
+    """
+    shared = commonprefix([family[0].value, family[-1].value])
+    first, last = min(one.first for one in family), max(one.last for one in family)
+    return shared[: _steady(shared, fixed, first, last)]
+
+
+def _steady(value: str, fixed: str, first: int, last: int) -> int:
     """How many characters stand before the first segment that follows the calendar or is an id, `fixed` at least."""
     start = len(fixed)
-    while start < len(seen.value):
-        found = _SEPARATOR.search(seen.value, start)
-        end = found.end() if found else len(seen.value)
-        segment = seen.value[start:end]
-        years = {int(year) for year in _YEAR.findall(segment)}
-        if years & set(range(seen.first.year - 1, seen.last.year + 2)) or _VOLATILE.search(segment):
+    near = range(_year(first) - 1, _year(last) + 2)
+    while start < len(value):
+        found = _SEPARATOR.search(value, start)
+        end = found.end() if found else len(value)
+        segment = value[start:end]
+        if any(int(year) in near for year in _YEAR.findall(segment)) or _VOLATILE.search(segment):
             return start
         start = end
-    return len(seen.value)
+    return len(value)
+
+
+def _year(day: int) -> int:
+    return (_EPOCH + timedelta(days=day)).year
 
 
 def _bounded(prefix: str, fixed: str) -> str:

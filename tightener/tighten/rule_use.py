@@ -89,8 +89,11 @@ class RuleUse:
                 home.append(text)
         found: list[Target] = []
         for group in groups:
+            if len(group) == 1:
+                found.append(alone[group[0]])
+                continue
             whole = self._target(tuple(group), [g for t in group for g in singles[t]], resources, branches)
-            if len(group) > 1 and (narrower(whole.resources, resources) or narrower(whole.branches, branches)):
+            if narrower(whole.resources, resources) or narrower(whole.branches, branches):
                 inner = self._targets(
                     {t: singles[t] for t in group},
                     resources if whole.resources is None else whole.resources,
@@ -129,12 +132,9 @@ class RuleUse:
         pooled: dict[str, Seen] = {}
         for grant in grants:
             for one in self.seen.get((grant.action, dimension), ()):
-                old = pooled.get(one.value)
-                pooled[one.value] = (
-                    one
-                    if old is None
-                    else Seen(one.value, max(old.days, one.days), min(old.first, one.first), max(old.last, one.last))
-                )
+                old = pooled.setdefault(one.value, one)
+                if old is not one:
+                    pooled[one.value] = Seen(one.value, min(old.first, one.first), max(old.last, one.last))
         if not pooled:
             return None
         return generalise(self.rule.service, dimension, pooled.values(), granted if granted is not None else ("*",))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import duckdb
 
@@ -64,19 +63,7 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
 
 
 def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
-    pooled: dict[tuple[int, str, str], dict[str, Seen]] = {}
-    for rule, action, resource, branch, days, first, last in con.execute(query("values")).fetchall():
-        for dimension, value in (("resource", resource), ("branch", branch)):
-            _pool(pooled.setdefault((rule, action, dimension), {}), value, days, first, last)
-    return {key: tuple(values.values()) for key, values in pooled.items()}
-
-
-def _pool(values: dict[str, Seen], value: str, days: int, first: date, last: date) -> None:
-    old = values.get(value)
-    values[value] = (
-        Seen(value, days, first, last)
-        if old is None
-        else Seen(
-            value, max(old.days, days, 2 if first != old.first else 1), min(old.first, first), max(old.last, last)
-        )
-    )
+    return {
+        (rule, action, dimension): tuple(sorted(map(Seen, *lists)))
+        for rule, action, dimension, *lists in con.execute(query("values")).fetchall()
+    }

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 
 from tightener.logs.files import LogFile, read_pieces
-from tightener.logs.formats import lines
+from tightener.logs.formats import lines, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
@@ -50,23 +50,31 @@ class Gateway:
     def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
         """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
         problems: dict[int, str] = {}
+        parsed = whole.read(con, self.source, files)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for file in files:
-                yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
+                if file.id in parsed:
+                    yield from whole.doubtful(file, parsed[file.id])
+                else:
+                    yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
 
-        counted = stage_lines(con, self.source, batches())
-        rows = [(file.id, counted.get(file.id, 0), problems.get(file.id, "")) for file in files]
+        counted = stage_lines(con, self.source, batches(), parsed=True)
+        plain = {number: one.plain for number, one in parsed.items()}
+        rows = [(f.id, counted.get(f.id, 0) + plain.get(f.id, 0), problems.get(f.id, "")) for f in files]
         con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
 
 
-def stage_lines(con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch]) -> dict[int, int]:
+def stage_lines(
+    con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch], *, parsed: bool = False
+) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 
-    Returns how many lines that are not blank each file has.
+    `parsed`: and those of `staged_line` that are not plain. Returns how many lines that are not blank each file has.
     """
     con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
-    con.execute(query("stage_gateway_parse"))
+    con.execute(query("stage_gateway_macros"))
+    con.execute(query("stage_gateway_parse"), {"parsed": parsed})
     con.unregister("gw_text")
     con.execute(query("stage_gateway_args"))
     tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_error": _errors(con)}
@@ -146,12 +154,15 @@ def _secrets(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 def _fold_actions(con: duckdb.DuckDBPyConnection, source: str) -> None:
     """AWS actions in the catalogue's case, as a policy would be printed."""
-    found = con.execute("SELECT DISTINCT action FROM staged WHERE source = ? AND service = 'aws'", [source]).fetchall()
+    found = con.execute(
+        "SELECT DISTINCT action FROM staged_request WHERE source = ? AND service = 'aws'", [source]
+    ).fetchall()
     for action in sorted(name for (name,) in found if catalogue_case(name) != name):
-        con.execute(
-            "UPDATE staged SET action = ? WHERE source = ? AND service = 'aws' AND action = ?",
-            [catalogue_case(action), source, action],
-        )
+        for table, whose in (("staged", "source = $source AND"), ("staged_line", "")):
+            con.execute(
+                f"UPDATE {table} SET action = $new WHERE {whose} service = 'aws' AND action = $old",  # noqa: S608 - two literals
+                {"new": catalogue_case(action), "old": action} | ({"source": source} if whose else {}),
+            )
 
 
 def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:

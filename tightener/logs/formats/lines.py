@@ -72,21 +72,23 @@ def batches(file_id: int, pieces: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
         try:
             texts.validate(full=True)
         except pa.ArrowInvalid:  # one of them is no UTF-8: it can be no JSON either
-            texts = pa.array([_text(line) for line in block.split(b"\n")], pa.string())
+            texts = pa.array([text(line) for line in block.split(b"\n")], pa.string())
         short = np.flatnonzero(np.diff(offsets) <= _SHORT)
         if len(short):
             blank = [i for i in short.tolist() if not block[offsets[i] : offsets[i + 1]].strip()]
             texts, numbers = texts.take(pa.array(np.delete(np.arange(count), blank))), np.delete(numbers, blank)
-        yield _batch(file_id, pa.array(numbers), texts)
+        yield batch(file_id, pa.array(numbers), texts)
 
 
-def _batch(file_id: int, numbers: pa.Array, texts: pa.Array) -> pa.RecordBatch:
+def batch(file_id: int, numbers: pa.Array, texts: pa.Array) -> pa.RecordBatch:
+    """Lines of one file, given by their numbers and texts, as a batch of SCHEMA."""
     count = len(texts)
     ids = pa.repeat(pa.scalar(file_id, pa.int32()), count)
     return pa.record_batch([ids, numbers, pa.repeat(pa.scalar(value=True), count), texts], schema=SCHEMA)
 
 
-def _text(line: bytes) -> str:
+def text(line: bytes) -> str:
+    """The line as text; UNREADABLE where it is no UTF-8, because then it can be no JSON either."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import nsmallest
 
 from tightener.tighten.rule_use import RuleUse, Target, narrower
 from tightener.tighten.suggestion import Edit, Suggestion
@@ -34,7 +35,7 @@ def narrow(
                 "before": None if granted is None else list(granted),
                 "after": list(patterns),
                 "distinct_values": len(values),
-                "examples": sorted(values)[:3],
+                "examples": nsmallest(3, values),
                 "observed_days": min(g.observed_days for g in use.kept),
             },
             edit=edit(patterns),
