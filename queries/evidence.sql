@@ -1,6 +1,6 @@
 -- question: what is the evidence for each granted (rule, action)?
 -- grain: rule and action.
--- inputs: event; agent_principal; second_witness; request; owner (request id -> rule: the narrowest rule that the use
+-- inputs: own_event; request; owner (request id -> rule: the narrowest rule that the use
 --         belongs to).
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 SELECT o.rule, e.action,
@@ -11,14 +11,9 @@ SELECT o.rule, e.action,
        min(e.time) AS first_used, max(e.time) AS last_used, count(DISTINCT CAST(e.time AS DATE)) AS days_active,
        count(DISTINCT e.session) FILTER (e.session <> '') AS sessions,
        min(e.native_id) AS sample_low, max(e.native_id) AS sample_high
-FROM event e
+FROM own_event($agent, $first, $after) AS e
 JOIN request r ON r.service = e.service AND r.action = e.action AND r.resource = e.resource AND r.branch = e.branch
  AND r.partial = e.partial AND r.kind = CASE WHEN e.outcome = 'approved' THEN 'approved' ELSE 'exercised' END
 JOIN owner o ON o.id = r.id
-WHERE e.time >= $first AND e.time < $after
-  AND (e.agent = $agent OR (e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)))
-  AND e.mapped AND e.outcome IN ('used', 'used_unlogged', 'approved')
-  AND NOT EXISTS (
-      SELECT 1 FROM second_witness w
-      WHERE w.file_id = e.file_id AND w.position = e.position AND w.part = e.part)
+WHERE e.mapped AND e.outcome IN ('used', 'used_unlogged', 'approved')
 GROUP BY o.rule, e.action;

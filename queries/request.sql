@@ -1,7 +1,7 @@
 -- question: which distinct requests did the agent make, and what does the window say about each?
 -- grain: service, action, resource, branch, partial, kind (exercised, approved, no_evidence, refused, ungranted, unmapped).
--- inputs: usage.
--- parameters: none.
+-- inputs: own_event.
+-- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 CREATE OR REPLACE TEMP TABLE request AS
 SELECT row_number() OVER () AS id, *
 FROM (
@@ -13,8 +13,7 @@ FROM (
                 WHEN outcome = 'by_service' THEN 'by_service'
                 WHEN outcome = 'refused' THEN 'refused'
                 ELSE 'no_evidence' END AS kind,
-           sum(uses)::BIGINT AS uses, min(first_used) AS first_used, max(last_used) AS last_used,
-           bool_or(suspicious) AS suspicious
-    FROM usage
+           count(*) AS uses, min(time) AS first_used, max(time) AS last_used, bool_or(suspicious) AS suspicious
+    FROM own_event($agent, $first, $after)
     GROUP BY ALL
 );

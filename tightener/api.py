@@ -106,8 +106,7 @@ class Database:
 
     def usage(self, agent: str, *, days: int = pipeline.WINDOW_DAYS, as_of: date | None = None) -> Table:
         """What the agent did in the window, rolled up by day, request and outcome class."""
-        pipeline.collect(self._project, agent, days, as_of)
-        return Table(self._project.con.sql("SELECT * FROM usage ORDER BY ALL").to_arrow_table())
+        return Table(pipeline.usage_of(self._project, agent, days, as_of).to_arrow_table())
 
     def events(self) -> Table:
         """Every request of every event."""

@@ -115,10 +115,15 @@ def study(
 
 
 def collect(project: Project, agent: str, days: int, as_of: date | None) -> Window:
-    """Rolls up what one agent did; the window ends at the last logged day or at `as_of`."""
+    """Finds what one agent did; the window ends at the last logged day or at `as_of`."""
     window = usage.window(project.con, days, as_of)
     usage.collect(project.con, agent, window, project.config.agent_of)
     return window
+
+
+def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duckdb.DuckDBPyRelation:
+    """What one agent did, by day, request and outcome class (usage.sql)."""
+    return usage.roll_up(project.con, agent, collect(project, agent, days, as_of))
 
 
 def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposal:

@@ -284,9 +284,7 @@ def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[i
         ) from error
 
 
-def _take(
-    reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: Mapping[int, str]
-) -> list[FileSum]:
+def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: Mapping[int, str]) -> list[FileSum]:
     """Tell duplicates, store what is staged, and write the ledger. Inside the batch's transaction."""
     con = reading.con
     latest = reading.now + timedelta(days=1)

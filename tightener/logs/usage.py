@@ -1,4 +1,4 @@
-"""What an agent did in a window, rolled up: the temp tables `usage` and `request` that everything later reads."""
+"""What an agent did in a window, rolled up: the temp table `request` that everything later reads."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ def bounds(window: Window) -> tuple[datetime, datetime]:
     return datetime.combine(window.first, time()), datetime.combine(window.last + timedelta(days=1), time())
 
 
+def inputs_of(agent: str, window: Window) -> dict[str, object]:
+    """The parameters of the queries over `own_event`."""
+    first, after = bounds(window)
+    return {"agent": agent, "first": first, "after": after}
+
+
 def principals_of(con: duckdb.DuckDBPyConnection, agent: str, agent_of: Callable[[str], str]) -> list[str]:
     """The logged principals that `agent_of` says are this agent, sorted."""
     seen = con.execute("SELECT DISTINCT principal FROM event WHERE principal <> '' ORDER BY ALL").fetchall()
@@ -61,14 +67,18 @@ def principals_of(con: duckdb.DuckDBPyConnection, agent: str, agent_of: Callable
 
 
 def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, agent_of: Callable[[str], str]) -> None:
-    """Makes the temp tables `collected`, `agent_principal`, `second_witness`, `usage` and `request`."""
-    first, after = bounds(window)
-    inputs = {"agent": agent, "first": first, "after": after}
+    """Make the temp tables `collected`, `agent_principal`, `second_witness`, `request` and the macro `own_event`."""
+    inputs = inputs_of(agent, window)
     con.execute("CREATE OR REPLACE TEMP TABLE collected AS SELECT $agent::VARCHAR AS agent", {"agent": agent})
     con.execute("CREATE OR REPLACE TEMP TABLE agent_principal (principal VARCHAR)")
     principals = principals_of(con, agent, agent_of)
     if principals:
         con.executemany("INSERT INTO agent_principal VALUES (?)", [[p] for p in principals])
     con.execute(query("second_witness"), inputs)
-    con.execute(query("usage"), inputs)
-    con.execute(query("request"))
+    con.execute(query("own_event"))
+    con.execute(query("request"), inputs)
+
+
+def roll_up(con: duckdb.DuckDBPyConnection, agent: str, window: Window) -> duckdb.DuckDBPyRelation:
+    """What was collected of an agent, by day, request and outcome class."""
+    return con.sql(query("usage"), params=inputs_of(agent, window))

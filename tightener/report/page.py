@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import duckdb
 
+from tightener.logs.usage import inputs_of
 from tightener.report import words
 from tightener.report.view import AttemptRow, CoverageRow, GrantRow, ReportView, SuggestionRow, Totals
 from tightener.resources import query
@@ -15,7 +16,7 @@ from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion, compose
 
-_QUERIES = ("usage", "request", "match", "owner", "evidence", "values", "coverage", "replay")
+_QUERIES = ("own_event", "request", "match", "owner", "evidence", "values", "coverage", "replay")
 
 
 def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
@@ -45,7 +46,7 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         around_gateway=tuple(_attempt(a) for a in study.comparison.around),
         ungranted=tuple(_attempt(a) for a in study.comparison.ungranted),
         sql=tuple((name, query(name)) for name in _QUERIES),
-        usage_by_day=tuple(con.execute(query("usage_by_day")).fetchall()),
+        usage_by_day=tuple(con.execute(query("usage_by_day"), inputs_of(study.policy.name, window)).fetchall()),
         rerun=(f"tightener report --agent {study.policy.name} --as-of {window.last} --window {window.days}d",),
     )
 

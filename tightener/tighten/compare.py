@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from tightener.logs.coverage import Coverage
-from tightener.logs.usage import bounds
+from tightener.logs.usage import bounds, inputs_of
 from tightener.model import AgentPolicy, Box, Effect, Rule, Window
 from tightener.policy.contain import covered
 from tightener.policy.patterns import intersects, matches, to_like
@@ -185,8 +185,7 @@ def narrowest(candidates: Sequence[_Candidate]) -> Rule | None:
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
-    first, after = bounds(terms.window)
-    rows = con.execute(query("evidence"), {"agent": terms_agent(con), "first": first, "after": after}).fetchall()
+    rows = con.execute(query("evidence"), inputs_of(terms_agent(con), terms.window)).fetchall()
     return {
         (rule, action): Evidence(
             uses=uses,
@@ -348,8 +347,7 @@ def _attempts(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[Attempt, ...]:
 
 
 def _around(con: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[Attempt, ...]:
-    first, after = bounds(terms.window)
-    rows = con.execute(query("around_gateway"), {"agent": terms_agent(con), "first": first, "after": after}).fetchall()
+    rows = con.execute(query("around_gateway"), inputs_of(terms_agent(con), terms.window)).fetchall()
     return tuple(
         Attempt("aws", action, resource, "", 1, time, time, f"{Path(uri).name}, record {position}")
         for time, action, resource, _session, _id, uri, position, _outcome in rows

@@ -99,8 +99,8 @@ def _homes(seen: Sequence[Seen], granted: Sequence[str]) -> dict[int, list[Seen]
 def _runs(values: Sequence[Seen], head_of: Callable[[str], str]) -> Iterator[tuple[str, Sequence[Seen]]]:
     """Sorted values cut into runs of the same head, in the order of the values.
 
-    A head that two values share, or that is not the whole of a value, is the head of all that begins with it: so the end
-    of a run is looked up.
+    A head that two values share, or that is not the whole of a value, is the head of all that begins with it: so the
+    end of a run is looked up.
     """
     start = 0
     while start < len(values):

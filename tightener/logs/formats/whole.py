@@ -101,7 +101,8 @@ def _texts(path: str, breaks: _Breaks, numbers: Sequence[int]) -> Iterator[str]:
                 start = step * _STEP + _behind(file.read(_STEP), number - 1 - (breaks.until[step - 1] if step else 0))
             file.seek(start)
             line = file.readline(lines.LONGEST + 1)
-            yield lines.UNREADABLE.decode() if len(line) > lines.LONGEST else lines.text(line.removeprefix(b"\xef\xbb\xbf"))
+            line = lines.UNREADABLE if len(line) > lines.LONGEST else line.removeprefix(b"\xef\xbb\xbf")
+            yield lines.text(line)
 
 
 def _behind(step: bytes, breaks: int) -> int:
