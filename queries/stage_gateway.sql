@@ -15,8 +15,9 @@ WITH leaf AS (
 ),
 kept AS (
     SELECT leaf.* EXCLUDE (text),
-           CASE WHEN s.path IS NOT NULL THEN '*' ELSE regexp_replace(text, $secret, '*', 'g') END AS kept,
-           s.path IS NOT NULL OR regexp_matches(text, $secret) AS partial
+           s.path IS NOT NULL OR regexp_matches(text, $secret) AS partial,
+           CASE WHEN s.path IS NOT NULL THEN '*' WHEN partial THEN regexp_replace(text, $secret, '*', 'g') ELSE text END
+               AS kept
     FROM leaf LEFT JOIN gw_secret AS s ON s.path = leaf.path
 ),
 every AS (

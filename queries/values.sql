@@ -1,9 +1,9 @@
 -- question: on which resources and branches was each granted (rule, action) used, and when for the first and last time?
--- grain: rule, action, dimension (resource, branch), with three lists side by side, in no order: the values, and the first
---         and last day of each (days since 1970).
+-- grain: rule, action, dimension (resource, branch), value; the days are counted from 1970.
 -- inputs: request; owner; matched; candidate. A request without evidence either way counts for every rule that could have
 --         let it through: it may be needed, so no narrowing may leave it out.
 -- parameters: none.
+CREATE OR REPLACE TEMP TABLE value_seen AS
 WITH witness AS (
     SELECT id, rule FROM owner
     UNION
@@ -12,14 +12,9 @@ WITH witness AS (
     JOIN request r ON r.id = m.id AND r.kind = 'no_evidence'
     JOIN candidate c ON list_contains(m.rules, c.id) AND c.effect <> 'deny'
 )
-SELECT rule, action, dimension, list(value), list(first_day), list(last_day)
-FROM (
-    SELECT w.rule, r.action, d.dimension, d.value,
-           epoch(min(r.first_used))::BIGINT // 86400 AS first_day, epoch(max(r.last_used))::BIGINT // 86400 AS last_day
-    FROM witness AS w
-    JOIN request AS r ON r.id = w.id,
-         LATERAL (VALUES ('resource', r.resource), ('branch', r.branch)) AS d (dimension, value)
-    GROUP BY ALL
-)
-GROUP BY rule, action, dimension
-ORDER BY rule, action, dimension;
+SELECT w.rule, r.action, d.dimension, d.value,
+       epoch(min(r.first_used))::BIGINT // 86400 AS first_day, epoch(max(r.last_used))::BIGINT // 86400 AS last_day
+FROM witness AS w
+JOIN request AS r ON r.id = w.id,
+     LATERAL (VALUES ('resource', r.resource), ('branch', r.branch)) AS d (dimension, value)
+GROUP BY ALL;

@@ -7,6 +7,9 @@ ids are given in the order of paths, so that the next run ends with what one who
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -268,7 +271,7 @@ def _forget(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
 def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[int, str]:
     """Read the files into the temporary tables. Returns their digests, which are worked out meanwhile."""
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1, initializer=_stand_back) as pool:
             digests = pool.map(digest, [file.path for file, _ in files])
             for one in reading.formats:
                 its = [file for file, found in files if found is one]
@@ -282,6 +285,12 @@ def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[i
             place=Place(str(error.filename)),
             hint="run it again: what was read before is kept",
         ) from error
+
+
+def _stand_back() -> None:
+    """Let this thread have only what time the others leave, where the system can tell threads apart."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: Mapping[int, str]) -> list[FileSum]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import duckdb
 
@@ -63,7 +64,11 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
 
 
 def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
-    return {
-        (rule, action, dimension): tuple(sorted(map(Seen, *lists)))
-        for rule, action, dimension, *lists in con.execute(query("values")).fetchall()
-    }
+    """The values of every (rule, action, dimension), sorted. Whole columns: there may be a hundred thousand."""
+    con.execute(query("values"))
+    groups = con.execute("SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL").fetchall()
+    columns = con.execute(
+        "SELECT value, first_day, last_day FROM value_seen ORDER BY rule, action, dimension, value"
+    ).fetchnumpy()
+    seen = map(Seen, *(column.tolist() for column in columns.values()))
+    return {(rule, action, dimension): tuple(islice(seen, number)) for rule, action, dimension, number in groups}
