@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -157,19 +157,20 @@ LOGGED = [(s, a) for s in ("git", "stripe") for a in SERVICES[s]]  # nobody ever
 OUTCOMES = ["used", "used", "used", "approved", "refused", "no_evidence", "used_unlogged"]
 
 
-@st.composite
-def events(draw: st.DrawFn) -> Event:
-    service, action = draw(st.sampled_from(LOGGED))
-    resource = draw(st.sampled_from(RESOURCES))
-    branch = draw(st.sampled_from(BRANCHES)) if service == "git" else ""
-    hidden = draw(st.sampled_from(["", "", "", "", "", "", "resource", "branch"]))
-    if hidden == "resource":
-        resource = draw(st.sampled_from(["*", "acme/*"]))
-    elif hidden == "branch":
-        hidden, branch = ("branch", "*") if service == "git" else ("", "")
-    return Event(
-        service, action, resource, branch, draw(st.sampled_from(OUTCOMES)), hidden, draw(st.integers(0, DAYS - 1))
-    )
+WHOLE = [
+    Event(service, action, resource, branch, "", "", 0)
+    for service, action in LOGGED
+    for resource in RESOURCES
+    for branch in (BRANCHES if service == "git" else [""])
+]
+PARTLY = [replace(e, resource=pattern, hidden="resource") for e in WHOLE for pattern in ("*", "acme/*")]
+PARTLY += [replace(e, branch="*", hidden="branch") for e in WHOLE if e.service == "git"]
+events = st.builds(  # few draws: each takes its time
+    lambda event, outcome, day: replace(event, outcome=outcome, day=day),
+    st.sampled_from(WHOLE * 8 + PARTLY),
+    st.sampled_from(OUTCOMES),
+    st.integers(0, DAYS - 1),
+)
 
 
 @st.composite
@@ -289,10 +290,10 @@ def proposed(con: duckdb.DuckDBPyConnection, text: str, agent: str) -> Proposal:
 
 @given(
     st.lists(rules(), min_size=1, max_size=5),
-    st.lists(events(), max_size=12),
+    st.lists(events, max_size=12),
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
-    st.integers(0, 2**32),
+    st.integers(0, 9_999),
 )
 def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, chance: int) -> None:
     """1-3, 5-8; of 6, the order of the rows in the database."""
@@ -312,14 +313,14 @@ def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, cha
                 f"3: removed with no evidence either way: {request}\n{proposal.diff}"
             )
     # 5: idempotent. Where nothing changed, a second run would be the first run again. 6: it sees the rows in another
-    # order, and so does, in a third of the cases, a run on the first text.
+    # order, and so does, in a quarter of the cases, a run on the first text.
     shuffled = random.Random(chance).sample(numbered, len(numbered))
     if proposal.text != text:
         again = tightened(proposal.text, shuffled)
         assert again.text == proposal.text, (
             f"5, 6: a second run changed something:\n{proposal.diff}\n{again.diff}\n{proposal.left_out}"
         )
-    if chance % 3 == 0:
+    if chance % 4 == 0:
         other = tightened(text, shuffled)
         assert other.text == proposal.text, f"6: order:\n{proposal.diff}\n{other.diff}"
     # 7: untouched bytes stay
@@ -337,7 +338,7 @@ def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, cha
 
 @given(
     st.lists(rules(), min_size=1, max_size=4),
-    st.lists(st.tuples(events(), st.booleans(), st.booleans()), min_size=2, max_size=12),
+    st.lists(st.tuples(events, st.booleans(), st.booleans()), min_size=2, max_size=12),
     st.integers(0, 2**32),
 )
 def duplicates_do_not_matter(found: list[NaiveRule], log: list[tuple[Event, bool, bool]], chance: int) -> None:
