@@ -9,7 +9,7 @@ FROM (
     JOIN owner o ON o.id = m.id
     JOIN request r ON r.id = m.id
     JOIN candidate c ON list_contains(m.rules, c.id)
-    WHERE c.rule <> o.rule AND c.effect <> 'deny'
+    WHERE c.rule <> o.rule AND c.effect <> 'deny' AND r.kind <> 'no_evidence'
     GROUP BY ALL
 )
 GROUP BY wide, action

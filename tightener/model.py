@@ -94,6 +94,7 @@ class Rule:
     ttl: str | None = None
     extras: Mapping[str, str] = field(default_factory=dict)  # reason, owner, ticket, id
     alias_of: Place | None = None  # reached through this anchor: never edited
+    twin: int = 0  # how many rules before it say the very same
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,25 @@ def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion]
                 failed.remove((one, reason))
                 retry = True
     order = {s.id: i for i, s in enumerate(every)}
-    return sorted(kept, key=lambda s: order[s.id]), failed
+    kept.sort(key=lambda s: order[s.id])
+    return _together(found, kept, failed)
+
+
+def _together(
+    found: Study, kept: list[Suggestion], failed: list[tuple[Suggestion, str]]
+) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+    """All of them where they hold together; else as many as do, taken one by one in document order."""
+    if not _reason(found, kept):
+        return kept, failed
+    good: list[Suggestion] = []
+    for one in kept:
+        more = [s for s in with_required([one], kept) if s not in good]
+        reason = _reason(found, [s for s in kept if s in good or s in more])
+        if reason:
+            failed.append((one, f"not together with the others: {reason}"))
+        else:
+            good += more
+    return [s for s in kept if s in good], failed
 
 
 def _reason(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> str:

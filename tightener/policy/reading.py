@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from tightener.errors import Place, PolicyError
@@ -109,7 +110,7 @@ class _Reader:
                     raise _unknown(part.key, f"under the agent {name}", _AGENT_KEYS)
         if not rules:
             self._warn(member.key, f"the agent {name} has no rules", "empty-block")
-        self._found.agents[name] = AgentPolicy(name, member.key.place, tuple(rules), since)
+        self._found.agents[name] = AgentPolicy(name, member.key.place, _twins(rules), since)
 
     def _block(self, owner: Node, part: _Member, behind: Place | None, rules: list[Rule], agent: str) -> None:
         effect, node = Effect(part.name), part.value.real
@@ -182,6 +183,17 @@ class _Reader:
 
     def _warn(self, node: Node, message: str, slug: str) -> None:
         self._warnings.append(PolicyWarning(node.place, message, slug))
+
+
+def _twins(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules, those that repeat an earlier one numbered."""
+    seen: Counter[tuple[Effect, str, Body]] = Counter()
+    found: list[Rule] = []
+    for rule in rules:
+        same = (rule.effect, rule.service, rule.body)
+        found.append(replace(rule, twin=seen[same]) if seen[same] else rule)
+        seen[same] += 1
+    return tuple(found)
 
 
 def _map(node: Node, what: str) -> Node:

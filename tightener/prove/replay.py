@@ -33,30 +33,31 @@ class Lost:
 
 @dataclass(slots=True)
 class Exercised:
-    """The distinct exercised requests of one agent and window, grouped by what they do."""
+    """The distinct requests of one agent and window that must keep their level, grouped by what they do.
+
+    Those without evidence either way are among them: they may be needed. They are not counted.
+    """
 
     whole: dict[tuple[str, str], list[tuple[str, str]]] = field(
         default_factory=dict
     )  # (service, action) -> (resource, branch)
     partial: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     uses: int = 0
-
-    @property
-    def requests(self) -> int:
-        """How many distinct requests there are, partial ones included."""
-        return sum(map(len, self.whole.values())) + len(self.partial)
+    requests: int = 0  # exercised ones, partial ones included
 
 
 def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
-    """Reads the exercised requests from the collected usage."""
+    """Reads the requests from what was collected."""
     found = Exercised()
-    for service, action, partial, resources, branches, uses in con.execute(query("replay")).fetchall():
-        found.uses += uses
+    for service, action, partial, certain, resources, branches, uses in con.execute(query("replay")).fetchall():
         targets = list(zip(resources, branches, strict=True))
+        if certain:
+            found.uses += uses
+            found.requests += len(targets)
         if partial:
             found.partial += [(service, action, *target, partial) for target in targets]
         else:
-            found.whole[service, action] = targets
+            found.whole.setdefault((service, action), []).extend(targets)
     return found
 
 

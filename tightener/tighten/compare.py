@@ -114,11 +114,11 @@ def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -
     _own(con, candidates)
     evidence = _evidence(con, terms)
     blocked, partial = _partial(con, policy)
-    doubts = _doubts(con, candidates)
+    doubts, own_doubts = _doubts(con, candidates)
     unmapped = con.execute(
         "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    grants = _grants(con, policy, terms, _Found(evidence, partial, doubts, unmapped))
+    grants = _grants(con, policy, terms, _Found(evidence, partial, doubts, own_doubts, unmapped))
     total = con.execute(
         "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
     ).fetchone()
@@ -159,9 +159,10 @@ def _candidates(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: dat
 def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> None:
     """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature."""
     signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
+    scopes = _Scopes(candidates)
     owners = []
     for (ids,) in signatures:
-        rule = narrowest([candidates[i] for i in ids])
+        rule = scopes.narrowest([candidates[i] for i in ids])
         owners.append((ids, -1 if rule is None else rule.index))
     con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
     if owners:
@@ -169,19 +170,33 @@ def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> No
     con.execute(query("owner"))
 
 
-def narrowest(candidates: Sequence[_Candidate]) -> Rule | None:
-    """The rule that a use belongs to: narrowest at the winning level, ties in document order; None = not granted."""
-    effects = {c.box.effect for c in candidates}
-    if Effect.DENY in effects or not candidates:
-        return None
-    winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
-    level = [c for c in candidates if c.box.effect is winning]
-    minimal = [
-        c
-        for c in level
-        if not any(covered(o.box, [c.box]) and not covered(c.box, [o.box]) for o in level if o is not c)
-    ]
-    return min((c.rule for c in minimal), key=lambda rule: rule.index)
+class _Scopes:
+    """What each rule grants of each logged action, and which rule is narrower than which."""
+
+    def __init__(self, candidates: Sequence[_Candidate]) -> None:
+        self._boxes: dict[tuple[str, str, int], list[Box]] = {}
+        for c in candidates:
+            self._boxes.setdefault((c.service, c.action, c.rule.index), []).append(c.box)
+
+    def narrowest(self, matching: Sequence[_Candidate]) -> Rule | None:
+        """The rule that a use belongs to: narrowest at the winning level, ties in document order; None = not granted.
+
+        Whole rules are compared, not the patterns of them that happen to match: narrowing another part of a rule must
+        not hand its use over to a neighbour.
+        """
+        effects = {c.box.effect for c in matching}
+        if Effect.DENY in effects or not matching:
+            return None
+        winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
+        level = [c for c in matching if c.box.effect is winning]
+        minimal = [c for c in level if not any(self._inside(o, c) and not self._inside(c, o) for o in level)]
+        return min((c.rule for c in minimal), key=lambda rule: rule.index)
+
+    def _inside(self, inner: _Candidate, outer: _Candidate) -> bool:
+        if inner.rule is outer.rule:
+            return True
+        boxes, others = (self._boxes[c.service, c.action, c.rule.index] for c in (inner, outer))
+        return all(covered(box, others) for box in boxes)
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
@@ -211,14 +226,18 @@ def terms_agent(con: duckdb.DuckDBPyConnection) -> str:
 def _partial(
     con: duckdb.DuckDBPyConnection, policy: AgentPolicy
 ) -> tuple[frozenset[tuple[int, str, str]], dict[tuple[int, str], int]]:
-    """Partial uses count for every grant that they may have touched, and block narrowing of the dimension they hide."""
+    """Partial uses count for every grant that they may have touched, and block narrowing of the dimension they hide.
+
+    Leaves the temp table `touched` behind (request id, rule): what they do show must stay granted by those rules, too.
+    """
     blocked: set[tuple[int, str, str]] = set()
     uses: dict[tuple[int, str], int] = {}
     rows = con.execute(
-        "SELECT service, action, resource, branch, partial, uses FROM request "
+        "SELECT service, action, resource, branch, partial, uses, id FROM request "
         "WHERE partial <> '' AND kind IN ('exercised', 'approved', 'no_evidence') ORDER BY ALL"
     ).fetchall()
-    for service, action, resource, branch, partial, count in rows:
+    touching: list[tuple[int, int]] = []
+    for service, action, resource, branch, partial, count, number in rows:
         folded = fold_action(service, action)
         touched = {
             box.rule
@@ -231,6 +250,10 @@ def _partial(
         for rule in touched:
             uses[rule, action] = uses.get((rule, action), 0) + count
             blocked.update((rule, folded, dimension) for dimension in partial.split(","))
+            touching.append((number, rule))
+    con.execute("CREATE OR REPLACE TEMP TABLE touched (id BIGINT, rule INTEGER)")
+    if touching:
+        con.executemany("INSERT INTO touched VALUES (?, ?)", touching)
     return frozenset(blocked), uses
 
 
@@ -238,15 +261,17 @@ def _may_match(pattern: str, value: str, *, hidden: bool) -> bool:
     return intersects(pattern, value) if hidden else matches(pattern, value)
 
 
-def _doubts(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> dict[tuple[int, str], int]:
-    found: dict[tuple[int, str], int] = {}
-    for action, ids, uses in con.execute(
-        "SELECT r.action, m.rules, sum(r.uses)::BIGINT FROM request r JOIN matched m ON m.id = r.id "
-        "WHERE r.kind = 'no_evidence' GROUP BY ALL ORDER BY ALL"
-    ).fetchall():
+def _doubts(
+    con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]
+) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], int]]:
+    """(rule, action) -> requests without evidence either way: those that it grants, and those that belong to it."""
+    granted: dict[tuple[int, str], int] = {}
+    own: dict[tuple[int, str], int] = {}
+    for action, ids, owner, uses in con.execute(query("doubt")).fetchall():
         for rule in {candidates[i].rule.index for i in ids}:
-            found[rule, action] = found.get((rule, action), 0) + uses
-    return found
+            granted[rule, action] = granted.get((rule, action), 0) + uses
+        own[owner, action] = own.get((owner, action), 0) + uses
+    return granted, own
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +279,7 @@ class _Found:
     evidence: dict[tuple[int, str], Evidence]
     partial: dict[tuple[int, str], int]
     doubts: dict[tuple[int, str], int]
+    own_doubts: dict[tuple[int, str], int]
     unmapped: list[tuple[str, str, int]]
 
 
@@ -271,15 +297,17 @@ def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, f
             continue
         for pattern, action in granted_actions(rule, sorted(logged.get(rule.service, ()))):
             evidence = found.evidence.get((rule.index, action), Evidence())
+            other = covering.get((rule.index, action))
+            # what a narrower rule is used for, that rule keeps, with whatever else of it might be needed
+            doubts = found.doubts if other is None else found.own_doubts
             evidence = replace(
                 evidence,
                 partial_uses=found.partial.get((rule.index, action), 0),
-                doubtful=found.doubts.get((rule.index, action), 0),
+                doubtful=doubts.get((rule.index, action), 0),
                 unmapped=sum(n for s, a, n in found.unmapped if _might_be(s, a, rule.service, action)),
             )
             observed = sum(terms.coverage.observed(rule.service, action))
             since = terms.granted_since.get((rule.index, pattern))
-            other = covering.get((rule.index, action))
             status, note = _status(rule, action, evidence, observed, since, terms)
             if other is not None and not evidence.uses:
                 note = f"its use belongs to the narrower rule on line {rules[other].place.line}"

@@ -66,7 +66,9 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
 def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
     """The values of every (rule, action, dimension), sorted. Whole columns: there may be a hundred thousand."""
     con.execute(query("values"))
-    groups = con.execute("SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL").fetchall()
+    groups = con.execute(
+        "SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
     columns = con.execute(
         "SELECT value, first_day, last_day FROM value_seen ORDER BY rule, action, dimension, value"
     ).fetchnumpy()

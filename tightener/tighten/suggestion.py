@@ -40,7 +40,8 @@ class Suggestion:
     def id(self) -> str:
         """Names the suggestion: the same for the same change to the same rule, whatever else is proposed."""
         rule = self.rule
-        text = repr((rule.agent, rule.effect, rule.service, rule.body, self.kind, _canonical(self.edit)))
+        parts = (rule.agent, rule.effect, rule.service, rule.body, self.kind, _canonical(self.edit))
+        text = repr((*parts, rule.twin) if rule.twin else parts)
         return f"{self.kind.replace('_', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
