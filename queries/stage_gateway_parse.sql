@@ -7,15 +7,18 @@
 
 CREATE OR REPLACE TEMP TABLE gw_line AS
 WITH parsed AS (
-    SELECT file_id, position, mapped, line,
-           TRY(json_transform(CASE WHEN starts_with(line, '{') THEN line ELSE ltrim(line, E' \t\r\n\v\f') END, '{
+    SELECT file_id, position, mapped, line, TRY(json_transform(line, '{
         "v": "JSON", "id": "VARCHAR", "time": "VARCHAR", "agent": "VARCHAR", "session": "VARCHAR",
         "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR",
         "resource": "VARCHAR", "resources": "JSON", "branch": "VARCHAR", "args": "JSON", "decision": "VARCHAR",
         "approval": "JSON", "outcome": "VARCHAR", "error_code": "VARCHAR", "request_id": "VARCHAR",
         "policy_rev": "VARCHAR", "enforced": "JSON"}')) AS r
-    FROM gw_text
-    WHERE starts_with(line, '{') OR trim(line, E' \t\r\n\v\f') <> ''
+    FROM (
+        SELECT file_id, position, mapped,
+               CASE WHEN starts_with(line, '{') THEN line ELSE ltrim(line, E' \t\r\n\v\f') END AS line
+        FROM gw_text
+    )
+    WHERE line <> ''
 ),
 checked AS (
     SELECT file_id, position, mapped,

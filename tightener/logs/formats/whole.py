@@ -101,7 +101,10 @@ def _texts(path: str, breaks: _Breaks, numbers: Sequence[int]) -> Iterator[str]:
                 start = step * _STEP + _behind(file.read(_STEP), number - 1 - (breaks.until[step - 1] if step else 0))
             file.seek(start)
             line = file.readline(lines.LONGEST + 1)
-            line = lines.UNREADABLE if len(line) > lines.LONGEST else line.removeprefix(b"\xef\xbb\xbf")
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if len(line) > lines.LONGEST:
+                line = lines.UNREADABLE
             yield lines.text(line)
 
 
