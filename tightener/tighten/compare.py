@@ -95,6 +95,11 @@ class _Candidate:
     service: str
     action: str
 
+    @property
+    def of(self) -> tuple[str, str]:
+        """What it is about."""
+        return self.service, self.action
+
 
 def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -> Comparison:
     """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind."""
@@ -159,10 +164,11 @@ def _candidates(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: dat
 def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> None:
     """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature."""
     signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
-    scopes = _Scopes(candidates)
+    matching = [[candidates[i] for i in ids] for (ids,) in signatures]
+    ranks = _ranks(matching, candidates)
     owners = []
-    for (ids,) in signatures:
-        rule = scopes.narrowest([candidates[i] for i in ids])
+    for (ids,), level in zip(signatures, map(_winning, matching), strict=True):
+        rule = min((c.rule for c in level), key=lambda r: ranks[level[0].of, r.index]) if level else None
         owners.append((ids, -1 if rule is None else rule.index))
     con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
     if owners:
@@ -170,33 +176,42 @@ def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> No
     con.execute(query("owner"))
 
 
-class _Scopes:
-    """What each rule grants of each logged action, and which rule is narrower than which."""
+def _winning(matching: Sequence[_Candidate]) -> list[_Candidate]:
+    """Those that decide; none where the request is not granted."""
+    effects = {c.box.effect for c in matching}
+    if Effect.DENY in effects:
+        return []
+    winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
+    return [c for c in matching if c.box.effect is winning]
 
-    def __init__(self, candidates: Sequence[_Candidate]) -> None:
-        self._boxes: dict[tuple[str, str, int], list[Box]] = {}
-        for c in candidates:
-            self._boxes.setdefault((c.service, c.action, c.rule.index), []).append(c.box)
 
-    def narrowest(self, matching: Sequence[_Candidate]) -> Rule | None:
-        """The rule that a use belongs to: narrowest at the winning level, ties in document order; None = not granted.
+def _ranks(
+    matching: Sequence[Sequence[_Candidate]], candidates: Sequence[_Candidate]
+) -> dict[tuple[tuple[str, str], int], int]:
+    """((service, action), rule index) -> rank: a use belongs to the first in rank of the rules that grant it.
 
-        Whole rules are compared, not the patterns of them that happen to match: narrowing another part of a rule must
-        not hand its use over to a neighbour.
-        """
-        effects = {c.box.effect for c in matching}
-        if Effect.DENY in effects or not matching:
-            return None
-        winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
-        level = [c for c in matching if c.box.effect is winning]
-        minimal = [c for c in level if not any(self._inside(o, c) and not self._inside(c, o) for o in level)]
-        return min((c.rule for c in minimal), key=lambda rule: rule.index)
-
-    def _inside(self, inner: _Candidate, outer: _Candidate) -> bool:
-        if inner.rule is outer.rule:
-            return True
-        boxes, others = (self._boxes[c.service, c.action, c.rule.index] for c in (inner, outer))
-        return all(covered(box, others) for box in boxes)
+    A narrower rule comes before a wider one, others in document order. It is one order for the whole action, of whole
+    rules: whether a use belongs to one rule or another must not depend on third rules, on other actions, or on which of
+    a rule's patterns matches; else what one tightening moves, the next one would move back.
+    """
+    scopes: dict[tuple[tuple[str, str], int], list[Box]] = {}
+    for c in candidates:
+        scopes.setdefault((c.of, c.rule.index), []).append(c.box)
+    ranks: dict[tuple[tuple[str, str], int], int] = {}
+    for of in {c.of for level in matching for c in level}:
+        waiting = sorted({c.rule.index for level in matching for c in level if c.of == of})
+        inside = {
+            (i, j): all(covered(box, scopes[of, j]) for box in scopes[of, i])
+            for i in waiting
+            for j in waiting
+            if i != j
+        }
+        while waiting:
+            narrow = (i for i in waiting if not any(inside[j, i] and not inside[i, j] for j in waiting if j != i))
+            first = next(narrow, waiting[0])
+            waiting.remove(first)
+            ranks[of, first] = len(ranks)
+    return ranks
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:

@@ -124,6 +124,7 @@ class RuleUse:
     def _narrow(self, grants: list[Grant], dimension: str, granted: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if granted == () or any(
             g.status is not Status.EXERCISED
+            or not g.evidence.uses  # only partial ones: nothing says that there was not more
             or g.evidence.unmapped
             or (fold_action(self.rule.service, g.action), dimension) in self.frozen
             for g in grants
