@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from tightener import config
 from tightener.errors import ConfigError
+from tightener.model import Answer, Body
+from tightener.policy import document
+from tightener.policy.decide import Authoriser
 
 WHOLE = """\
 policy: [policies/a.yaml, policies/b.yaml]
@@ -36,6 +39,37 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
     assert found.database == tmp_path / "state/t.duckdb"
     assert found.covers == {"gateway": ("git", "aws")}
     assert found.exceptions[0].until == date(2027, 1, 31)
+
+
+def test_every_key_is_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for key in config._TOP:
+        assert f"| `{key}` |" in text
+
+
+def test_action_aliases_reach_every_decision(tmp_path: Path) -> None:
+    found = load(tmp_path, 'action_aliases: {stripe: {write: [create], audit: [read, list]}, "*": {write: []}}\n')
+    text = "agents:\n  a:\n    allow:\n"
+    text += "".join(
+        f"      - {{service: {s}, actions: ['{a}']}}\n"
+        for s, a in (("stripe", "x:write"), ("stripe", "y:audit"), ("crm", "x:write"))
+    )
+    policy = document.parse(text, "p.yaml", found.aliases).agents["a"]
+    asked = Authoriser(policy, datetime(2026, 11, 24, tzinfo=UTC))
+    granted = {
+        (service, action)
+        for service in ("stripe", "crm")
+        for action in ("x:write", "x:create", "x:update", "y:audit", "y:read", "y:list", "y:write")
+        if asked.decide(service, action).answer is Answer.ALLOWED
+    }
+    assert granted == {
+        ("stripe", "x:write"), ("stripe", "x:create"), ("stripe", "y:audit"), ("stripe", "y:read"),
+        ("stripe", "y:list"), ("crm", "x:write"),
+    }  # fmt: skip
+    # the text of an edited rule is read with the same table
+    assert (
+        document.parse(text, "p.yaml", found.aliases).rewrite({("a", 0): [Body(("x:create",))]}).count("x:create") == 1
+    )
 
 
 def test_a_principal_of_two_agents_is_nobody_s(tmp_path: Path) -> None:

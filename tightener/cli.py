@@ -186,7 +186,7 @@ def decide(
     """The authoriser: allowed, needs_approval, denied or not_granted, with the rule's file and line."""
     moment = _moment(at) or datetime.now(UTC)
     if requests is not None:
-        commands.decide_many(policy, requests, moment)
+        commands.decide_many(ctx.obj, policy, requests, moment)
     elif agent and service and action:
         commands.decide(ctx.obj, policy, (agent, service, action, resource, branch), moment)
     else:

@@ -183,7 +183,7 @@ def explain(ctx: Context, what: str, asked: Question, now: datetime) -> None:
 def decide(ctx: Context, policy: Path, asked: tuple[str, str, str, str, str], moment: datetime) -> None:
     """tightener decide, one request"""
     request = Request(*asked)
-    decision = authorise(document.load([policy]).agents, request, moment)
+    decision = authorise(document.load([policy], ctx.config().aliases).agents, request, moment)
     answer = {"schema": "tightener.decide/1", **_decision(request, decision)}
     if ctx.json:
         ctx.answer(answer)
@@ -192,9 +192,9 @@ def decide(ctx: Context, policy: Path, asked: tuple[str, str, str, str, str], mo
         ctx.words.line(f"{decision.answer.value}{where}")
 
 
-def decide_many(policy: Path, requests: str, moment: datetime) -> None:
+def decide_many(ctx: Context, policy: Path, requests: str, moment: datetime) -> None:
     """tightener decide --requests FILE: one JSON answer a line, in order; a broken line gets an error in its place."""
-    policies = document.load([policy]).agents
+    policies = document.load([policy], ctx.config().aliases).agents
     authorisers = {name: Authoriser(found, moment) for name, found in policies.items()}
     nothing = Decision(Answer.NOT_GRANTED, None)
     for number, line in enumerate(_lines(requests), start=1):
@@ -214,7 +214,8 @@ def decide_many(policy: Path, requests: str, moment: datetime) -> None:
 
 def verify(ctx: Context, old: Path, new: Path, agent: str | None, moment: datetime) -> int:
     """tightener verify; returns the exit code"""
-    before, after = document.load([old]).agents, document.load([new]).agents
+    aliases = ctx.config().aliases
+    before, after = document.load([old], aliases).agents, document.load([new], aliases).agents
     found = verification.verify_sets(before, after, moment, agent)
     if ctx.json:
         ctx.answer(overview.verify_document(found))

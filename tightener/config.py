@@ -7,6 +7,7 @@ agents:
 covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
 exceptions:
   - {agent: claude-invoice-01, service: git, actions: [pull], reason: disaster drill, owner: dana, until: 2027-01-31}
+action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also covers, instead of what tightener knows
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 """
 
@@ -23,10 +24,11 @@ import yaml
 
 from tightener.errors import ConfigError, Place
 from tightener.logs.formats.field_map import FieldMap
+from tightener.model import Aliases
 from tightener.policy.patterns import matches
 
 FILE_NAME = "tightener.yaml"
-_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "formats")
+_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "action_aliases", "formats")
 _AGENT = ("principals",)
 _EXCEPTION = ("agent", "service", "actions", "reason", "owner", "until")
 
@@ -54,6 +56,7 @@ class Config:
     principals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agent -> principal patterns
     covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
     exceptions: tuple[Exemption, ...] = ()
+    aliases: Aliases = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
 
     def agent_of(self, principal: str) -> str:
@@ -161,6 +164,11 @@ class _Reader:
             exceptions=tuple(
                 self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
             ),
+            aliases={
+                (str(service), str(verb)): self._strings(becomes, "action_aliases", service, verb)
+                for service, verbs in self._mapping(data.get("action_aliases") or {}, None, "action_aliases").items()
+                for verb, becomes in self._mapping(verbs, None, "action_aliases", service).items()
+            },
             formats={
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
                 for name, value in formats.items()

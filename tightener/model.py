@@ -12,6 +12,9 @@ from enum import IntEnum, StrEnum
 
 from tightener.errors import Place
 
+# (service, verb) -> what `thing:verb` also covers; the service "*" means every service but aws.
+Aliases = Mapping[tuple[str, str], tuple[str, ...]]
+
 
 class Effect(StrEnum):
     """The block of a policy that a rule stands in."""
@@ -95,6 +98,7 @@ class Rule:
     extras: Mapping[str, str] = field(default_factory=dict)  # reason, owner, ticket, id
     alias_of: Place | None = None  # reached through this anchor: never edited
     twin: int = 0  # how many rules before it say the very same
+    aliases: Aliases = field(default_factory=dict)  # the configuration's, before those of services/data
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
             hint="give --policy FILE, or `policy:` in tightener.yaml",
         )
     here = Path.cwd()  # paths as a reader would type them
-    return document.load([p.relative_to(here) if p.is_relative_to(here) else p for p in paths])
+    named = [p.relative_to(here) if p.is_relative_to(here) else p for p in paths]
+    return document.load(named, project.config.aliases)
 
 
 def study(
@@ -227,7 +228,7 @@ def _apply(found: Study, chosen: Sequence[Suggestion]) -> str:
 def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
     """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
     name = found.policy.name
-    new = document.parse(_apply(found, chosen), found.file.path).agents[name]
+    new = document.parse(_apply(found, chosen), found.file.path, found.file.aliases).agents[name]
     only = None
     if one is not None:
         own = [b for b in boxes_of(found.policy, one.rule.service) if b.rule == one.rule.index]

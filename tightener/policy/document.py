@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from tightener.errors import Place, PolicyError
-from tightener.model import AgentPolicy, Body, Effect, Rule
+from tightener.model import AgentPolicy, Aliases, Body, Effect, Rule
 from tightener.policy import edits, reading
 from tightener.policy.edits import RuleSpot
 from tightener.policy.reading import PolicyWarning
 
+NO_ALIASES: Aliases = {}
 CONFIG_NAME = "tightener.yaml"  # may lie in the same folder and is no policy
 
 _Intended = tuple[Effect, str, Body, datetime | None, str | None, dict[str, str]]
@@ -30,6 +31,7 @@ class PolicyFile:
     agents: Mapping[str, AgentPolicy]
     warnings: tuple[PolicyWarning, ...]
     spots: Mapping[tuple[str, int], RuleSpot] = field(repr=False, compare=False)
+    aliases: Aliases = field(default_factory=dict)
 
     def rewrite(self, changes: Mapping[tuple[str, int], Sequence[Body]]) -> str:
         """The text with some rules changed and every other byte kept.
@@ -55,7 +57,8 @@ class PolicyFile:
         text = edits.rewrite(self.text, self.spots, wanted)
         try:
             found = {
-                name: [_said(rule) for rule in agent.rules] for name, agent in parse(text, self.path).agents.items()
+                name: [_said(rule) for rule in agent.rules]
+                for name, agent in parse(text, self.path, self.aliases).agents.items()
             }
         except PolicyError as error:
             raise _went_wrong(self.path) from error
@@ -101,10 +104,11 @@ class PolicySet:
         raise KeyError(agent)
 
 
-def load(paths: Sequence[Path]) -> PolicySet:
+def load(paths: Sequence[Path], aliases: Aliases = NO_ALIASES) -> PolicySet:
     """Read files, and the *.yaml and *.yml of folders (not of folders inside them), as one policy set.
 
-    A file named twice counts once. Raises PolicyError for what cannot be read, or is not a policy.
+    `aliases` are the configuration's. A file named twice counts once. Raises PolicyError for what cannot be read, or is
+    not a policy.
     """
     files: dict[Path, Path] = {}
     for path in paths:
@@ -117,13 +121,13 @@ def load(paths: Sequence[Path]) -> PolicySet:
             inside = [path]
         for one in inside:
             files.setdefault(one.resolve(), one)
-    return PolicySet(tuple(parse(read_text(path), str(path)) for path in files.values()))
+    return PolicySet(tuple(parse(read_text(path), str(path), aliases) for path in files.values()))
 
 
-def parse(text: str, path: str) -> PolicyFile:
+def parse(text: str, path: str, aliases: Aliases = NO_ALIASES) -> PolicyFile:
     """Read one file's text; `path` is only for messages. Raises PolicyError with place, slug and hint."""
-    found = reading.read(text, path)
-    return PolicyFile(path, text, found.agents, found.warnings, found.spots)
+    found = reading.read(text, path, aliases)
+    return PolicyFile(path, text, found.agents, found.warnings, found.spots, aliases)
 
 
 def read_text(path: Path) -> str:

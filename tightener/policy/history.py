@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from tightener.errors import PolicyError
-from tightener.model import AgentPolicy, Box, Effect, Rule
+from tightener.model import AgentPolicy, Aliases, Box, Effect, Rule
 from tightener.policy import document
 from tightener.policy.contain import Kind, Union
 from tightener.policy.rules import boxes, effective
@@ -42,7 +42,7 @@ def granted_since(
     found: dict[tuple[int, str], date | None] = {(rule.index, action): None for rule, action in rules}
     waiting = list(rules)
     for revision, text in zip(revisions, _texts(policy_path.resolve().parent, revisions), strict=True):
-        policy = _policy(text, revision.path, agent)
+        policy = _policy(text, revision.path, agent, rules[0][0].aliases if rules else {})
         if policy is None:
             break
         unions: dict[tuple[str, Effect], Union] = {}
@@ -70,11 +70,11 @@ def _inside(union: Union, box: Box) -> bool:
     return union.check((box,)).kind is Kind.CONTAINED
 
 
-def _policy(text: str | None, path: str, agent: str) -> AgentPolicy | None:
+def _policy(text: str | None, path: str, agent: str, aliases: Aliases) -> AgentPolicy | None:
     if text is None:
         return None
     try:
-        return document.parse(text, path).agents.get(agent)
+        return document.parse(text, path, aliases).agents.get(agent)
     except PolicyError:
         return None  # what was no policy granted nothing
 

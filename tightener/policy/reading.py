@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from tightener.errors import Place, PolicyError
-from tightener.model import AgentPolicy, Body, Effect, Rule
+from tightener.model import AgentPolicy, Aliases, Body, Effect, Rule
 from tightener.policy.edits import RuleSpot
 from tightener.policy.nodes import Node, compose
 
@@ -55,8 +55,11 @@ class _Member:
         return self.key.real.text
 
 
-def read(text: str, path: str) -> Found:
-    """Read a policy file's text. Raises PolicyError with place, slug and hint for everything that is not a policy."""
+def read(text: str, path: str, aliases: Aliases) -> Found:
+    """Read a policy file's text. Raises PolicyError with place, slug and hint for everything that is not a policy.
+
+    `aliases` are the configuration's action aliases, which every rule carries with it.
+    """
     root = compose(text, path)
     if root is None or root.kind != "map":
         place = root.place if root else Place(path)
@@ -66,11 +69,12 @@ def read(text: str, path: str) -> Found:
             hint="begin it with `agents:`",
             place=place,
         )
-    return _Reader().file(root)
+    return _Reader(aliases).file(root)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, aliases: Aliases) -> None:
+        self._aliases = aliases
         self._warnings: list[PolicyWarning] = []
         self._found = Found()
 
@@ -156,6 +160,7 @@ class _Reader:
             ttl=_ttl(members["ttl"].key, values["ttl"], effect) if "ttl" in values else None,
             extras={name: _note(name, values[name]) for name in _NOTES if name in values},
             alias_of=behind or merged or _sharing(item),
+            aliases=self._aliases,
         )
 
     def _list(self, name: str, member: _Member) -> list[Node]:

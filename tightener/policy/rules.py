@@ -20,7 +20,7 @@ def boxes(rule: Rule, service: str) -> tuple[Box, ...]:
     resources = (ANY,) if body.resources is None else body.resources
     branches = (ANY,) if body.branches is None else tuple(map(normalise_branch, body.branches))
     pairs: dict[tuple[str, str], None] = {}
-    for action in expand_actions(service, body.actions):
+    for action in expand_actions(service, body.actions, rule.aliases):
         folded = fold_action(service, action)
         for resource in resources:
             pairs[folded, resource] = None

@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable
 from functools import cache
 
+from tightener.model import Aliases
 from tightener.policy.patterns import intersects
 from tightener.services.catalogue import AWS, rows
 
@@ -24,25 +25,31 @@ def fold_action(service: str, action: str) -> str:
     return action.translate(_LOWER) if service == AWS else action
 
 
-def expand_actions(service: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """The patterns with every alias spelt out (`x:write` covers create, update, delete too), each once, in order."""
+def expand_actions(service: str, patterns: Iterable[str], aliases: Aliases) -> tuple[str, ...]:
+    """The patterns with every alias spelt out (`x:write` covers create, update, delete too), each once, in order.
+
+    `aliases` are the configuration's: they take the place of those in action_alias.csv.
+    """
     found: dict[str, None] = {}
     for pattern in patterns:
         thing, colon, verb = pattern.rpartition(":")
-        verbs = _aliases(service).get(verb) if colon else None
-        for spelt in [f"{thing}:{v}" for v in verbs] if verbs else [pattern]:
+        for spelt in [f"{thing}:{v}" for v in _verbs(service, verb, aliases)] if colon else [pattern]:
             found[spelt] = None
     return tuple(found)
 
 
+def _verbs(service: str, verb: str, aliases: Aliases) -> tuple[str, ...]:
+    """What a verb covers, itself included. IAM actions have no such verbs, so `*` means every service but aws."""
+    for table in (aliases, _aliases()):
+        for key in ((service, verb), ("*", verb)):
+            if key in table and (key[0] != "*" or service != AWS):
+                return tuple(dict.fromkeys((verb, *table[key])))
+    return (verb,)
+
+
 @cache
-def _aliases(service: str) -> dict[str, tuple[str, ...]]:
-    """Verb -> verbs for one service. IAM actions have no such verbs, so `*` means every service but aws."""
-    return {
-        row["verb"]: tuple(row["becomes"].split())
-        for row in rows("action_alias")
-        if row["service"] == service or (row["service"] == "*" and service != AWS)
-    }
+def _aliases() -> Aliases:
+    return {(row["service"], row["verb"]): tuple(row["becomes"].split()) for row in rows("action_alias")}
 
 
 def list_resources(service: str, action_pattern: str, resource_pattern: str) -> tuple[tuple[str, str], ...]:

@@ -80,7 +80,7 @@ def granted_actions(rule: Rule, logged: Iterable[str]) -> list[tuple[str, str]]:
     owner: dict[str, tuple[str, str]] = {}
     for literal_pass in (True, False):
         for text in rule.body.actions:
-            for pattern in expand_actions(service, [text]):
+            for pattern in expand_actions(service, [text], rule.aliases):
                 wild = "*" in pattern or "?" in pattern
                 if wild == literal_pass:
                     continue

@@ -35,7 +35,7 @@ class RuleUse:
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
         """The grants that one action as written covers, those included that the rule writes out beside it."""
         service = self.rule.service
-        folded = [fold_action(service, p) for p in expand_actions(service, [pattern])]
+        folded = [fold_action(service, p) for p in expand_actions(service, [pattern], self.rule.aliases)]
         return tuple(g for g in self.grants if any(matches(p, fold_action(service, g.action)) for p in folded))
 
     @property
