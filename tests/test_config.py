@@ -96,6 +96,11 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
         ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
         ("logs: [a\n", 2, "not valid YAML"),
         ("- x", 1, "must be a mapping"),
+        (
+            "covers: {a: [x]}\nformats: {f: {agent: {path: a, values: {1: x,\n  true: y}}}}",
+            3,
+            "are the same key to YAML",
+        ),
     ],
 )
 def test_mistakes_have_a_line_and_a_way_out(tmp_path: Path, text: str, line: int, words: str) -> None:

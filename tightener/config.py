@@ -133,13 +133,21 @@ class _Reader:
     def no_repeats(self, node: yaml.Node | None) -> None:
         """Refuses a key that stands twice in one mapping: a plain load would keep the last and lose the first."""
         if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
+            seen: dict[object, str] = {}
             for key, value in node.value:
-                if key.value in seen:
-                    place = Place(str(self._path), key.start_mark.line + 1, key.start_mark.column + 1)
-                    raise ConfigError(f"`{key.value}` stands twice", slug="config-invalid", place=place)
                 if isinstance(key, yaml.ScalarNode):
-                    seen.add(key.value)
+                    meant = key.value if key.style else yaml.safe_load(key.value)  # 1, 1.0 and true are equal
+                    if meant in seen:
+                        place = Place(str(self._path), key.start_mark.line + 1, key.start_mark.column + 1)
+                        twice = f"`{key.value}` stands twice"
+                        same = f"`{seen[meant]}` and `{key.value}` are the same key to YAML"
+                        raise ConfigError(
+                            twice if seen[meant] == key.value else same,
+                            slug="config-invalid",
+                            place=place,
+                            hint="" if seen[meant] == key.value else "put both in quotes",
+                        )
+                    seen[meant] = key.value
                 self.no_repeats(value)
         elif isinstance(node, yaml.SequenceNode):
             for item in node.value:

@@ -27,6 +27,9 @@ _MOST = 10_000  # records of a foreign file that are looked at
 _SHOWN = 10
 
 
+_ROUTED = ("service", "action", "resource", "branch")  # a route may supply them
+
+
 @dataclass(frozen=True, slots=True)
 class TryResult:
     """What a try-out showed: the first rows, field by field (empty ones left out), and sentences on what is missing."""
@@ -107,7 +110,7 @@ def _gaps(field_map: FieldMap, notes: Notes) -> list[str]:
     gaps = [
         f"{key}: nothing stands at `{source.path}` in any record"
         for key, source in field_map.fields.items()
-        if source.path and not notes.found[key]
+        if source.path and not notes.found[key] and not (field_map.routes and key in _ROUTED)
     ]
     gaps += [
         f"{key}: the value {value[:80]!r} has no meaning ({count:,} records)"
