@@ -1,7 +1,8 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file.
--- inputs: ct_record; ct_map (event_source, event_name, nr, of, conditional, action, mapped, problem,
---   needs_permission, when_path, when_text, when_wanted, pick, shapes, early, late); ct_error (code, outcome);
+-- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+--   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
+--   enough); ct_template (map, kind, rank, many, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
 
@@ -34,56 +35,145 @@ FROM ct_problem AS p
 LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_record GROUP BY file_id) AS r USING (file_id)
 LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS b USING (file_id);
 
--- The first source of resources that works: a template meant to go first, resources[], ARNs among the parameters, the
--- other templates. An action with resource types whose resource is not found is partial, never silently absent.
+-- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
+-- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
 CREATE OR REPLACE TEMP TABLE ct_request AS
-WITH request AS (
-    SELECT r.*, m.nr, m.of, m.action, m.mapped, m.pick, m.shapes, m.early, m.late, m.needs_permission, e.outcome AS error_outcome,
-           CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END
-               AS partition,
-           COALESCE(NULLIF(account, ''), '*') AS owner
-    FROM ct_ready AS r
-    JOIN ct_map AS m USING (event_source, event_name)
-    LEFT JOIN ct_error AS e ON e.code = r.error_code
-    WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
-      AND (m.when_path = '' OR m.when_wanted = COALESCE(
-            CASE WHEN m.when_path <> '' THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false))
-),
-resolved AS (
-    SELECT *,
-        CASE
-            WHEN NOT mapped THEN [{'arn': '*', 'partial': true}]
-            WHEN len(shapes) = 0 OR NOT needs_permission THEN [{'arn': '', 'partial': false}]
-            WHEN pick LIKE 'dynamodb-%' THEN ct_tables(params, pick, partition, region, owner)
-            ELSE COALESCE(
-                CASE WHEN len(early) > 0 THEN NULLIF(
-                    ct_first(early, params, partition, region, owner, principal), []) END,
-                CASE WHEN len(arns) > 0 THEN NULLIF(
-                    CASE pick
-                        WHEN 'source-key' THEN ct_fitting(arns, shapes)[1:1]
-                        WHEN 'destination-key' THEN ct_fitting(arns, shapes)[-1:]
-                        ELSE list_sort(list_distinct(ct_fitting(arns, shapes)))
-                    END, []) END,
-                CASE WHEN contains(params, '"arn:') THEN NULLIF(list_sort(list_distinct(ct_fitting(list_transform(
-                    regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1),
-                    lambda a: {'arn': a, 'partial': false}), shapes))), []) END,
-                CASE WHEN len(late) > 0 THEN NULLIF(
-                    ct_first(late, params, partition, region, owner, principal), []) END,
-                [{'arn': '*', 'partial': true}])
-        END AS found
-    FROM request
-)
-SELECT file_id, chunk, idx, position, native_id, time, principal, session, action, mapped, request_id, indirect,
+SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.principal, r.session, r.request_id, r.indirect,
+       r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
        -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
-       CASE WHEN by_service THEN 'by_service' WHEN NOT needs_permission THEN 'no_evidence'
-            ELSE COALESCE(error_outcome, 'used') END AS outcome,
-       nr, of = 1 AND COALESCE(len(found), 0) <= 1 AS alone,
-       found
-FROM resolved;
+       CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
+            ELSE COALESCE(e.outcome, 'used') END AS outcome
+FROM ct_ready AS r
+JOIN ct_map AS m USING (event_source, event_name)
+LEFT JOIN ct_error AS e ON e.code = r.error_code
+WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
+  AND (m.when_path = '' OR m.when_wanted = COALESCE(
+        CASE WHEN m.when_path <> '' AND contains(r.params, m.when_key)
+             THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false));
+
+-- The templates with everything filled in that does not come from the parameters. An unknown account is '*'.
+CREATE OR REPLACE TEMP TABLE ct_scoped AS
+SELECT t.* EXCLUDE (text0, text1, text2, text3, text4), s.region, s.account,
+       t.pattern OR (s.account = '' AND contains(t.text0, '{account}')) AS partial,
+       replace(replace(replace(t.text0, '{partition}', s.partition), '{region}', s.region),
+               '{account}', COALESCE(NULLIF(s.account, ''), '*')) AS text0,
+       t.text1, t.text2, t.text3, t.text4
+FROM ct_template AS t
+JOIN (
+    SELECT DISTINCT map, region, account,
+           CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END
+               AS partition
+    FROM ct_request
+    WHERE typed
+) AS s USING (map);
+
+-- Everything that may be a resource of a request, with its kind (one of the action's ARN formats) and a rank: templates
+-- meant to go first, resources[], ARNs among the parameters, the other templates.
+CREATE OR REPLACE TEMP TABLE ct_candidate AS
+WITH
+listed AS (
+    SELECT q.rowid AS request, q.map, q.pick, a, ordinal
+    FROM (SELECT rowid, map, pick, unnest(arns) AS a, generate_subscripts(arns, 1) AS ordinal
+          FROM ct_request WHERE typed AND len(arns) > 0) AS q
+),
+named AS (
+    SELECT rowid AS request, map, unnest(regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1)) AS arn
+    FROM ct_request WHERE typed AND contains(params, '"arn:aws') AND NOT starts_with(pick, 'dynamodb-')
+),
+short AS (
+    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
+           CASE WHEN t.path1 = '@principal' THEN q.principal ELSE json_extract_string(q.params, NULLIF(t.path1, '')) END AS v1,
+           json_extract_string(q.params, NULLIF(t.path2, '')) AS v2
+    FROM ct_request AS q
+    JOIN ct_scoped AS t USING (map, region, account)
+    WHERE t.path3 = '' AND t.many = ''
+),
+long AS (
+    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.text3, t.text4, t.path4,
+           t.cut1, t.cut2, t.cut3, t.cut4,
+           json_extract_string(q.params, t.path1) AS v1, json_extract_string(q.params, t.path2) AS v2,
+           json_extract_string(q.params, t.path3) AS v3, json_extract_string(q.params, NULLIF(t.path4, '')) AS v4
+    FROM ct_request AS q
+    JOIN ct_scoped AS t USING (map, region, account)
+    WHERE t.path3 <> ''
+),
+-- A parameter that occurs in lists, at any depth: EC2's instancesSet.items[].instanceId.
+many AS (
+    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
+           unnest(regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1)) AS v1
+    FROM ct_request AS q
+    JOIN ct_scoped AS t USING (map, region, account)
+    WHERE t.many <> ''
+),
+tables AS (
+    SELECT rowid AS request, unnest(ct_tables(params, pick,
+               CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END,
+               region, COALESCE(NULLIF(account, ''), '*'))) AS a
+    FROM ct_request WHERE starts_with(pick, 'dynamodb-')
+)
+SELECT request, kind, rank, partial,
+       text0 || CASE WHEN path1 = '' THEN '' ELSE ct_value(v1, cut1) END
+       || text1 || CASE WHEN path2 = '' THEN '' ELSE ct_value(v2, cut2) END || text2 AS arn
+FROM short WHERE arn <> ''
+UNION ALL
+SELECT request, kind, rank, partial,
+       text0 || ct_value(v1, cut1) || text1 || ct_value(v2, cut2) || text2 || ct_value(v3, cut3) || text3
+       || CASE WHEN path4 = '' THEN '' ELSE ct_value(v4, cut4) END || text4 AS arn
+FROM long WHERE arn <> ''
+UNION ALL
+SELECT request, kind, rank, partial, text0 || ct_value(v1, cut1) || text1 AS arn FROM many WHERE arn <> ''
+UNION ALL
+-- Of two keys in resources[], ReEncrypt's source is the first and its destination the last.
+SELECT l.request, s.kind,
+       100 + CASE l.pick WHEN 'source-key' THEN ordinal WHEN 'destination-key' THEN 99 - ordinal ELSE 0 END,
+       l.a.partial, l.a.arn
+FROM listed AS l JOIN ct_shape AS s USING (map)
+WHERE l.a.arn GLOB s.fit AND NOT l.a.arn GLOB s.unfit AND NOT starts_with(l.pick, 'dynamodb-')
+UNION ALL
+SELECT n.request, s.kind, 200, false, n.arn
+FROM named AS n JOIN ct_shape AS s USING (map)
+WHERE n.arn GLOB s.fit AND NOT n.arn GLOB s.unfit
+UNION ALL
+SELECT request, 0, 0, a.partial, a.arn FROM tables;
+
+-- The best of each kind; and where a kind is found that stands for the whole call (`enough`: the index that a query
+-- names, any one of several alternatives), only that.
+CREATE OR REPLACE TEMP TABLE ct_found AS
+SELECT DISTINCT request, arn, partial, kind, enough
+FROM (
+    SELECT c.request, c.arn, c.partial, c.kind, c.rank, COALESCE(s.enough, false) AS enough
+    FROM ct_candidate AS c
+    JOIN ct_request AS q ON q.rowid = c.request
+    LEFT JOIN ct_shape AS s ON s.map = q.map AND s.kind = c.kind
+    QUALIFY rank = min(rank) OVER (PARTITION BY c.request, c.kind)
+)
+QUALIFY enough = bool_or(enough) OVER (PARTITION BY request);
+
+-- A kind of resource that the action needs and of which nothing was found is partial: some resource of that kind was
+-- used. `unread`: a kind that the parameters would name, if there were any.
+CREATE OR REPLACE TEMP TABLE ct_resource AS
+SELECT DISTINCT request, arn, partial FROM ct_found
+UNION
+SELECT q.rowid, s.fit, true
+FROM ct_request AS q
+JOIN ct_shape AS s USING (map)
+JOIN (SELECT request, list(kind) AS kinds, bool_or(enough) AS enough FROM ct_found GROUP BY request) AS f
+  ON f.request = q.rowid
+WHERE (s.needed = 'always' OR (s.needed = 'unread' AND q.params IS NULL))
+  AND NOT f.enough AND NOT list_contains(f.kinds, s.kind);
 
 INSERT INTO staged BY NAME
-WITH request AS (
-    SELECT * EXCLUDE (found), unnest(found) AS r, generate_subscripts(found, 1) AS ordinal FROM ct_request
+WITH
+several AS (SELECT request FROM ct_resource GROUP BY request HAVING count(*) > 1),
+-- An action with resource types whose resource is not found is partial, never silently absent.
+request AS (
+    SELECT q.* EXCLUDE (params, arns), q.of = 1 AND s.request IS NULL AS alone,
+           CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
+           CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
+    FROM ct_request AS q
+    LEFT JOIN ct_resource AS r ON r.request = q.rowid
+    LEFT JOIN several AS s ON s.request = q.rowid
+    WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-')
 ),
 -- A call of which no rule's condition holds is still a call: it is kept as unmapped.
 other AS (
@@ -92,27 +182,29 @@ other AS (
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0 AND m.conditional
     LEFT JOIN ct_error AS e ON e.code = r.error_code
     WHERE r.reject IS NULL AND r.idle IS NULL
-      AND NOT EXISTS (SELECT 1 FROM ct_request AS q WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx
-                        AND len(q.found) > 0)
+      AND NOT EXISTS (SELECT 1 FROM request AS q WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx)
 ),
 numbered AS (
-    SELECT * EXCLUDE (nr, alone, ordinal), 0 AS part FROM request WHERE alone
+    SELECT *, 0 AS part FROM request WHERE alone
     UNION ALL BY NAME
-    SELECT * EXCLUDE (nr, alone, ordinal),
-           row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, ordinal) - 1 AS part
+    SELECT *, row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, vague, resource) - 1 AS part
     FROM request WHERE NOT alone
     UNION ALL BY NAME
     SELECT file_id, position, native_id, time, principal, session, name AS action, false AS mapped, request_id, indirect,
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
-           {'arn': '*', 'partial': true} AS r, 0 AS part
+           '*' AS resource, true AS vague, 0 AS part
     FROM other
 )
 SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
-       session, 'aws' AS service, action, r.arn AS resource, '' AS branch,
-       CASE WHEN r.partial THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
+       session, 'aws' AS service, action, resource, '' AS branch,
+       CASE WHEN vague THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
        NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped
 FROM numbered;
 
+DROP TABLE ct_resource;
+DROP TABLE ct_found;
+DROP TABLE ct_candidate;
+DROP TABLE ct_scoped;
 DROP TABLE ct_request;
 DROP VIEW ct_ready;
 DROP TABLE ct_offset;

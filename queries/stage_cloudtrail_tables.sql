@@ -16,47 +16,22 @@ CREATE OR REPLACE TEMP TABLE ct_record (
     params        JSON
 );
 
--- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv.
+-- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv: a
+-- word with a meaning of its own, or the beginning that the value has to have (`i-`).
 CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
     CASE
         WHEN v IS NULL OR v = '' OR v = 'HIDDEN_DUE_TO_SECURITY_REASONS' THEN NULL
         WHEN how = 'arn' THEN CASE WHEN v LIKE 'arn:%' THEN v END
+        WHEN how = 'copy' THEN url_decode(ltrim(split_part(v, '?versionId=', 1), '/'))
         WHEN v LIKE 'arn:%' THEN NULL
         WHEN how = '' THEN v
-        WHEN how = 'copy' THEN url_decode(ltrim(split_part(v, '?versionId=', 1), '/'))
         WHEN how = 'queue' THEN NULLIF(replace(regexp_extract(v, '([0-9]+/[^/?]+)$', 1), '/', ':'), '')
         WHEN how = 'key' THEN NULLIF(regexp_extract(v, '^(?:mrk-[0-9a-f]+|[0-9a-f]+(?:-[0-9a-f]+)+)$', 0), '')
         WHEN how = 'slash' THEN ltrim(v, '/')
         WHEN how = 'function' THEN regexp_replace(v, '^[0-9]+:function:', '')
+        WHEN how = 'last' THEN split_part(v, '/', -1)
+        WHEN starts_with(v, how) THEN v
     END;
-
--- `x` is one template of arn_template.csv with its two values read; NULL where one is missing. An unknown account is '*'.
-CREATE OR REPLACE TEMP MACRO ct_fill(x, partition, region, account, principal) AS {
-    'arn':
-        replace(replace(replace(replace(x.t.lead,
-            '{partition}', partition), '{region}', region), '{account}', account), '{principal}', principal)
-        || CASE WHEN x.t.path1 = '' THEN '' ELSE ct_value(x.v1, x.t.cut1) END
-        || x.t.middle
-        || CASE WHEN x.t.path2 = '' THEN '' ELSE ct_value(x.v2, x.t.cut2) END
-        || x.t.tail,
-    'partial': x.t.pattern OR (account = '*' AND contains(x.t.lead, '{account}'))
-};
-
--- The first of the templates that can be filled in, as a list of one or none. The values are read in a step of their
--- own: a macro repeats its arguments, and json_extract_string is the expensive one.
-CREATE OR REPLACE TEMP MACRO ct_first(templates, params, partition, region, account, principal) AS
-    list_filter(
-        list_transform(
-            list_transform(templates, lambda t: {
-                't': t,
-                'v1': json_extract_string(params, NULLIF(t.path1, '')),
-                'v2': json_extract_string(params, NULLIF(t.path2, ''))}),
-            lambda x: ct_fill(x, partition, region, account, principal)),
-        lambda f: f.arn <> '')[1:1];
-
--- Those of some ARNs that have one of the action's own formats (services/aws.py, shapes).
-CREATE OR REPLACE TEMP MACRO ct_fitting(arns, shapes) AS
-    list_filter(arns, lambda a: len(list_filter(shapes, lambda s: a.arn GLOB s.fit AND NOT a.arn GLOB s.unfit)) > 0);
 
 -- The tables that a DynamoDB call of several items or a PartiQL statement names; [] where it has none of that kind.
 CREATE OR REPLACE TEMP MACRO ct_table_names(params, pick) AS

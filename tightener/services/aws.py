@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
-from tightener.services.catalogue import arn_formats, catalogue_case, find, is_action, rows, service_arn_formats
+from tightener.services.catalogue import (
+    action_regex,
+    arn_formats,
+    catalogue_case,
+    find,
+    is_action,
+    rows,
+    service_arn_formats,
+)
 
 __all__ = [
     "ArnShape",
     "ArnTemplate",
     "EventRequest",
+    "Need",
     "catalogue_case",
     "resolve",
     "shapes",
@@ -24,8 +34,11 @@ __all__ = [
 
 DATED_SUFFIX = re.compile(r"_?20\d\d_?\d\d_?\d\d(v\d+)?$")
 NO_PERMISSION = "-"
-_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([a-z]+))?\}")
-_BUILT_IN = ("partition", "region", "account", "principal")
+SLOTS = 4  # parameters in one template
+PRINCIPAL = "@principal"
+_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([a-z-]+))?\}")
+_SCOPE = ("partition", "region", "account")
+_ANYWHERE = "**."  # the parameter of this name wherever it occurs, each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,8 @@ class EventRequest:
 
     `when_path` is a JSON path into requestParameters ('' = no condition); the condition is that the value is present
     (and contains `when_text`), or the opposite where `when_wanted` is false. `pick` says which resource of the call is
-    meant. `needs_permission` is false for calls that no policy has to allow.
+    meant; `template` is the event's own ARN template, where the action's templates would not tell its resource.
+    `needs_permission` is false for calls that no policy has to allow.
     """
 
     action: str
@@ -44,32 +58,45 @@ class EventRequest:
     when_text: str = ""
     when_wanted: bool = True
     pick: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ArnTemplate:
-    """`lead VALUE1 middle VALUE2 tail`: two JSON paths ('' = no such value) with the way each value is cut.
+    """`texts[0] VALUE1 texts[1] VALUE2 ...`: up to four JSON paths, with the way each value is cut.
 
-    `first` templates are tried before resources[], the others after everything else. `pattern`: the result is one.
+    `kind` counts the action's shapes. `first` templates are tried before resources[], the others after everything
+    else. `pattern`: the result is one. `many`: the regular expression of the one parameter, wherever it occurs.
     """
 
-    lead: str
-    path1: str
-    cut1: str
-    middle: str
-    path2: str
-    cut2: str
-    tail: str
+    kind: int
+    texts: tuple[str, ...]
+    paths: tuple[str, ...]
+    cuts: tuple[str, ...]
+    many: str
     first: bool
     pattern: bool
 
 
+class Need(StrEnum):
+    """Whether a call for which no resource of a kind was found may still have used one."""
+
+    NO = ""
+    ALWAYS = "always"
+    UNREAD = "unread"  # only if its parameters are not in the log: they would have named it
+
+
 @dataclass(frozen=True, slots=True)
 class ArnShape:
-    """An ARN format as a glob that has to match and, where a sub-resource has its own format, one that must not."""
+    """An ARN format as a glob that has to match and, where a sub-resource has its own format, one that must not.
+
+    `enough`: a resource of this kind stands for the whole call, whatever other kinds the action has.
+    """
 
     fit: str
     unfit: str
+    needed: Need = Need.NO
+    enough: bool = False
 
 
 @cache
@@ -132,52 +159,105 @@ def _glob(arn_format: str) -> str:
     return re.sub(r"\$\{[^}]+\}", "*", arn_format)
 
 
+@cache
+def _template_formats() -> frozenset[str]:
+    return frozenset(row["format"] for row in rows("arn_template"))
+
+
+def _sufficient(action: str) -> str:
+    """The kinds of resource_kind.csv that stand for the whole call: '' none, '*' any, else part of the ARN format."""
+    for row in rows("resource_kind"):
+        if action_regex(row["pattern"]).fullmatch(action):
+            return row["enough"]
+    return ""
+
+
+@cache
 def shapes(action: str) -> tuple[ArnShape, ...]:
     """The globs that tell the action's own ARNs from others; empty when the action has no resource type.
 
     `arn:*:s3:::*` would also match an object; since S3 has the format `arn:*:s3:::*/*` too, that one is excluded.
+
+    Resource types that the catalogue marks as required are all used by every call. One that is not, beside required
+    ones, is used if the call names it, which is known only where arn_template.csv says by which parameter. Where none is
+    required they are alternatives, and so are those that resource_kind.csv calls so.
     """
     entry = find(action)
     if entry is None:
         return ()
     every = {_glob(known) for known in service_arn_formats(action.partition(":")[0])}
-    own = dict.fromkeys(_glob(known) for known in entry.arn_formats)
+    own: dict[str, list[str]] = {}
+    for known in entry.arn_formats:
+        own.setdefault(_glob(known), []).append(known)
+    enough = _sufficient(action)
+    alternatives = enough == "*" or len(own) < 2 or not entry.required_formats
+
+    def need(formats: list[str]) -> Need:
+        if alternatives:
+            return Need.NO
+        if any(known in entry.required_formats for known in formats):
+            return Need.ALWAYS
+        return Need.UNREAD if any(known in _template_formats() for known in formats) else Need.ALWAYS
+
     return tuple(
-        ArnShape(fit, f"{fit}/*" if any(other.startswith(f"{fit}/") for other in every) else "") for fit in own
+        ArnShape(
+            fit,
+            f"{fit}/*" if any(other.startswith(f"{fit}/") for other in every) else "",
+            need(formats),
+            bool(enough) and enough != "*" and any(enough in known for known in formats),
+        )
+        for fit, formats in own.items()
     )
 
 
-def _template(text: str, *, first: bool) -> ArnTemplate:
+def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
     texts: list[str] = []
-    paths: list[tuple[str, str]] = []
+    paths: list[str] = []
+    cuts: list[str] = []
+    many = ""
     end = 0
     literal = ""
     for match in _VARIABLE.finditer(text):
         literal += text[end : match.start()]
         end = match.end()
-        if match[1] in _BUILT_IN:
+        if match[1] in _SCOPE:
             literal += match[0]
             continue
         # A template that is nothing but a parameter means a parameter that holds the ARN itself.
         bare = match.start() == 0 and end == len(text)
-        paths.append((_json_path(match[1]), match[2] or ("arn" if bare else "")))
+        if match[1].startswith(_ANYWHERE):
+            many = f'"{re.escape(match[1].removeprefix(_ANYWHERE))}":"([^"\\\\]+)"'
+        paths.append(match[0][1:-1] if match[1] == PRINCIPAL else _json_path(match[1]))
+        cuts.append(match[2] or ("arn" if bare else ""))
         texts.append(literal)
         literal = ""
     texts.append(literal + text[end:])
-    if len(paths) > 2:
-        raise ValueError(f"a template of arn_template.csv names more than two parameters: {text}")
-    paths += [("", "")] * (2 - len(paths))
-    texts += [""] * (3 - len(texts))
-    (path1, cut1), (path2, cut2) = paths
+    if len(paths) > SLOTS or (many and len(paths) > 1):
+        raise ValueError(f"a template of arn_template.csv names too many parameters: {text}")
+    unused = SLOTS - len(paths)
     return ArnTemplate(
-        texts[0], path1, cut1, texts[1], path2, cut2, texts[2], first, bool({"*", "?"} & set("".join(texts)))
+        kind,
+        (*texts, *[""] * unused),
+        (*paths, *[""] * unused),
+        (*cuts, *[""] * unused),
+        many,
+        first,
+        bool({"*", "?"} & set("".join(texts))),
     )
 
 
 @cache
-def templates(action: str, pick: str) -> tuple[ArnTemplate, ...]:
-    """The templates for the action's resource types, those of `pick` before the general ones, in the file's order."""
+def templates(action: str, pick: str, own: str = "") -> tuple[ArnTemplate, ...]:
+    """The templates for the action's resource types, those of `pick` before the general ones, in the file's order.
+
+    `own` is the event's own template, which leaves no room for others.
+    """
+    if own:
+        return (_template(own, 0, first=True),)
+    kinds = {shape.fit: kind for kind, shape in enumerate(shapes(action))}
     formats = arn_formats(action)
     fitting = [row for row in rows("arn_template") if row["format"] in formats and row["pick"] in ("", pick)]
     fitting.sort(key=lambda row: row["pick"] != pick)
-    return tuple(_template(row["template"], first=row["stage"] == "first") for row in fitting)
+    return tuple(
+        _template(row["template"], kinds[_glob(row["format"])], first=row["stage"] == "first") for row in fitting
+    )

@@ -20,11 +20,15 @@ ASSUMED = "assumed"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueAction:
-    """One IAM action: its name in the catalogue's case, its access levels and the ARN formats of its resource types."""
+    """One IAM action: its name in the catalogue's case, its access levels and the ARN formats of its resource types.
+
+    `required_formats` are those of the resource types that the catalogue marks as required.
+    """
 
     name: str
     access_levels: tuple[str, ...]
     arn_formats: tuple[str, ...]
+    required_formats: tuple[str, ...]
 
 
 @cache
@@ -54,8 +58,14 @@ def _service(prefix: str) -> dict[str, CatalogueAction]:
         name = f"{prefix}:{raw['name']}"
         # Since July 2026 one action may have several levels in one string ("Tagging, Write").
         levels = tuple(part.strip() for part in raw.get("accessLevel", "").split(",") if part.strip())
-        arns = (formats.get(kind["name"].lower(), {}).get("arn", "") for kind in raw.get("resourceTypes", ()))
-        found[name.lower()] = CatalogueAction(name, levels, tuple(dict.fromkeys(arn for arn in arns if arn)))
+        kinds = raw.get("resourceTypes", ())
+        arns = [(formats.get(kind["name"].lower(), {}).get("arn", ""), kind.get("required", True)) for kind in kinds]
+        found[name.lower()] = CatalogueAction(
+            name,
+            levels,
+            tuple(dict.fromkeys(arn for arn, _ in arns if arn)),
+            tuple(dict.fromkeys(arn for arn, required in arns if arn and required)),
+        )
     return found
 
 
@@ -89,7 +99,8 @@ def all_actions() -> tuple[str, ...]:
 
 
 @cache
-def _action_regex(pattern: str) -> re.Pattern[str]:
+def action_regex(pattern: str) -> re.Pattern[str]:
+    """An IAM action pattern as a regular expression for the whole of an action's name."""
     parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
     return re.compile("".join(parts), re.IGNORECASE | re.ASCII | re.DOTALL)
 
@@ -105,7 +116,7 @@ def expand(pattern: str) -> tuple[str, ...]:
         entry = find(pattern)
         return (entry.name,) if entry else ()
     candidates = actions(prefix) if literal_prefix else all_actions()
-    regex = _action_regex(pattern)
+    regex = action_regex(pattern)
     return tuple(name for name in candidates if regex.fullmatch(name))
 
 
@@ -128,7 +139,7 @@ def observability(service: str, action: str) -> str:
     `data:TYPE`: it is logged only where data events of that resource type are collected.
     """
     for row in rows("observability"):
-        if row["service"] == service and _action_regex(row["pattern"]).fullmatch(action):
+        if row["service"] == service and action_regex(row["pattern"]).fullmatch(action):
             return row["class"]
     return ASSUMED
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile, read_pieces
 from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
 from tightener.resources import query
-from tightener.services.aws import resolve, shapes, templates
+from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
 from tightener.services.catalogue import rows
 from tightener.services.outcomes import error_class
 
@@ -36,13 +36,9 @@ _TEXT = pa.schema(
         ("doc", pa.string()),
     ]
 )
-_SHAPE = pa.struct([("fit", pa.string()), ("unfit", pa.string())])
-_TEMPLATE = pa.struct(
-    [(name, pa.string()) for name in ("lead", "path1", "cut1", "middle", "path2", "cut2", "tail")]
-    + [("first", pa.bool_()), ("pattern", pa.bool_())]
-)
 _MAP = pa.schema(
     [
+        ("map", pa.int32()),
         ("event_source", pa.string()),
         ("event_name", pa.string()),
         ("nr", pa.int32()),
@@ -53,39 +49,73 @@ _MAP = pa.schema(
         ("problem", pa.string()),
         ("needs_permission", pa.bool_()),
         ("when_path", pa.string()),
+        ("when_key", pa.string()),  # the last name of when_path
         ("when_text", pa.string()),
         ("when_wanted", pa.bool_()),
         ("pick", pa.string()),
-        ("shapes", pa.list_(_SHAPE)),
-        ("early", pa.list_(_TEMPLATE)),  # tried before resources[]
-        ("late", pa.list_(_TEMPLATE)),
+        ("typed", pa.bool_()),  # the action has resource types, and they matter
     ]
 )
+_SHAPE = pa.schema(
+    [
+        ("map", pa.int32()),
+        ("kind", pa.int32()),
+        ("fit", pa.string()),
+        ("unfit", pa.string()),
+        ("needed", pa.string()),
+        ("enough", pa.bool_()),
+    ]
+)
+_TEMPLATE = pa.schema(
+    [("map", pa.int32()), ("kind", pa.int32()), ("rank", pa.int32()), ("many", pa.string()), ("text0", pa.string())]
+    + [(f"{part}{nr}", pa.string()) for nr in range(1, SLOTS + 1) for part in ("path", "cut", "text")]
+    + [("pattern", pa.bool_())]
+)
+_LATE = 300  # the rank of templates behind resources[] (100) and ARNs among the parameters (200)
 
 _Row = tuple[int, int, int | None, str | None, bytes]
 
 
-def _map_rows(event_source: str, event_name: str) -> Iterator[dict[str, object]]:
-    """The rows of ct_map for one pair: one for each request that such an event may make."""
+def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest, dict[str, object]]]:
+    """The rows of ct_map for one pair, one for each request that such an event may make, without their number."""
     problem = None
     if not (_NAME.fullmatch(event_source) and _NAME.fullmatch(event_name)):
         problem = "eventSource or eventName is no name"
     requests = resolve(event_source, event_name)
     for nr, request in enumerate(requests):
-        yield {
+        yield request, {
             "event_source": event_source,
             "event_name": event_name,
             "nr": nr,
             "of": len(requests),
             "conditional": any(one.when_path or one.pick.startswith("dynamodb-") for one in requests),
             "problem": problem,
-            "shapes": [asdict(shape) for shape in shapes(request.action)],
-            "early": [asdict(one) for one in templates(request.action, request.pick) if one.first],
-            "late": [asdict(one) for one in templates(request.action, request.pick) if not one.first],
+            "when_key": request.when_path.rpartition(".")[2],
+            "typed": request.mapped and request.needs_permission and bool(shapes(request.action)),
             **{
                 name: getattr(request, name)
                 for name in ("action", "mapped", "needs_permission", "when_path", "when_text", "when_wanted", "pick")
             },
+        }
+
+
+def _shape_rows(number: int, request: EventRequest) -> Iterator[dict[str, object]]:
+    for kind, shape in enumerate(shapes(request.action)):
+        yield {"map": number, "kind": kind, **asdict(shape)}
+
+
+def _template_rows(number: int, request: EventRequest) -> Iterator[dict[str, object]]:
+    for rank, one in enumerate(templates(request.action, request.pick, request.template)):
+        yield {
+            "map": number,
+            "kind": one.kind,
+            "rank": rank if one.first else _LATE + rank,
+            "many": one.many,
+            "text0": one.texts[0],
+            "pattern": one.pattern,
+            **{f"text{nr}": text for nr, text in enumerate(one.texts[1:], 1)},
+            **{f"path{nr}": path for nr, path in enumerate(one.paths, 1)},
+            **{f"cut{nr}": cut for nr, cut in enumerate(one.cuts, 1)},
         }
 
 
@@ -208,7 +238,7 @@ class CloudTrail:
             self._records(con, reading, reading.exact_rows())
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
-        for name in ("ct_event_type", "ct_map", "ct_error", "ct_problem", "ct_bad"):
+        for name in ("ct_event_type", "ct_map", "ct_shape", "ct_template", "ct_error", "ct_problem", "ct_bad"):
             con.unregister(name)
 
     @staticmethod
@@ -228,8 +258,14 @@ class CloudTrail:
     def _lookups(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:
         """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
         pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
-        mapping = [row for source, name in pairs for row in _map_rows(source, name)]
+        found = [row for source, name in pairs for row in _map_rows(source, name)]
+        typed = [(number, request) for number, (request, row) in enumerate(found) if row["typed"]]
+        mapping = [{"map": number, **row} for number, (_, row) in enumerate(found)]
         con.register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
+        known = [row for number, request in typed for row in _shape_rows(number, request)]
+        con.register("ct_shape", pa.Table.from_pylist(known, schema=_SHAPE))
+        ways = [row for number, request in typed for row in _template_rows(number, request)]
+        con.register("ct_template", pa.Table.from_pylist(ways, schema=_TEMPLATE))
         codes = [row[0] for row in con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()]
         outcomes = [str(error_class(code)) for code in codes]
         con.register(
