@@ -2,7 +2,7 @@
 -- grain: one request (staged); one rejected record; file and reason; file.
 -- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
---   enough); ct_template (map, kind, rank, many, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome);
+--   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
 
@@ -100,7 +100,8 @@ long AS (
 -- A parameter that occurs in lists, at any depth: EC2's instancesSet.items[].instanceId.
 many AS (
     SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
-           unnest(regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1)) AS v1
+           unnest(CASE WHEN t.each THEN regexp_extract_all(regexp_extract(CAST(q.params AS VARCHAR), t.many, 1), '"([^"\\]+)"', 1)
+                  ELSE regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1) END) AS v1
     FROM ct_request AS q
     JOIN ct_scoped AS t USING (map, region, account)
     WHERE t.many <> ''

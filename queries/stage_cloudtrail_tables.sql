@@ -17,7 +17,7 @@ CREATE OR REPLACE TEMP TABLE ct_record (
 );
 
 -- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv: a
--- word with a meaning of its own, or the beginning that the value has to have (`i-`).
+-- word with a meaning of its own, or the beginning that the value has to have (`i-`) or must not have (`!aws.`).
 CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
     CASE
         WHEN v IS NULL OR v = '' OR v = 'HIDDEN_DUE_TO_SECURITY_REASONS' THEN NULL
@@ -30,6 +30,10 @@ CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
         WHEN how = 'slash' THEN ltrim(v, '/')
         WHEN how = 'function' THEN regexp_replace(v, '^[0-9]+:function:', '')
         WHEN how = 'last' THEN split_part(v, '/', -1)
+        -- An inference profile has a geography before the vendor and the model: us.anthropic.claude-...
+        WHEN how = 'model' THEN CASE WHEN NOT regexp_matches(v, '^[a-z-]+\.[a-z0-9]+\.[a-z]') THEN v END
+        WHEN how = 'profile' THEN CASE WHEN regexp_matches(v, '^[a-z-]+\.[a-z0-9]+\.[a-z]') THEN v END
+        WHEN starts_with(how, '!') THEN CASE WHEN NOT starts_with(v, how[2:]) THEN v END
         WHEN starts_with(v, how) THEN v
     END;
 

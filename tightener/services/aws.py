@@ -6,6 +6,7 @@ Order: override, exact name (case ignored), name without its dated suffix, else 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -36,9 +37,12 @@ DATED_SUFFIX = re.compile(r"_?20\d\d_?\d\d_?\d\d(v\d+)?$")
 NO_PERMISSION = "-"
 SLOTS = 4  # parameters in one template
 PRINCIPAL = "@principal"
-_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([a-z-]+))?\}")
+_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z.-]+))?\}")
 _SCOPE = ("partition", "region", "account")
 _ANYWHERE = "**."  # the parameter of this name wherever it occurs, each time
+_EACH = "[]"  # it is a list of strings
+_STRING = r'"([^"\\]+)"'
+_LIST = r"(\[[^\[\]{}]+\])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class ArnTemplate:
     """`texts[0] VALUE1 texts[1] VALUE2 ...`: up to four JSON paths, with the way each value is cut.
 
     `kind` counts the action's shapes. `first` templates are tried before resources[], the others after everything
-    else. `pattern`: the result is one. `many`: the regular expression of the one parameter, wherever it occurs.
+    else. `pattern`: the result is one. `many`: the regular expression of the one parameter, wherever it occurs in the
+    JSON text; where `each`, it finds a list whose strings are the values.
     """
 
     kind: int
@@ -74,6 +79,7 @@ class ArnTemplate:
     paths: tuple[str, ...]
     cuts: tuple[str, ...]
     many: str
+    each: bool
     first: bool
     pattern: bool
 
@@ -161,7 +167,7 @@ def _glob(arn_format: str) -> str:
 
 @cache
 def _template_formats() -> frozenset[str]:
-    return frozenset(row["format"] for row in rows("arn_template"))
+    return frozenset(row["format"] for name in ("arn_template", "arn_template_inferred") for row in rows(name))
 
 
 def _sufficient(action: str) -> str:
@@ -214,7 +220,7 @@ def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
     texts: list[str] = []
     paths: list[str] = []
     cuts: list[str] = []
-    many = ""
+    many, each = "", False
     end = 0
     literal = ""
     for match in _VARIABLE.finditer(text):
@@ -226,7 +232,11 @@ def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
         # A template that is nothing but a parameter means a parameter that holds the ARN itself.
         bare = match.start() == 0 and end == len(text)
         if match[1].startswith(_ANYWHERE):
-            many = f'"{re.escape(match[1].removeprefix(_ANYWHERE))}":"([^"\\\\]+)"'
+            name = match[1].removeprefix(_ANYWHERE)
+            each = name.endswith(_EACH)
+            name = name.removesuffix(_EACH)
+            # Some of EC2's newer calls are logged with their parameters' first letter in upper case.
+            many = f'"[{name[0].lower()}{name[0].upper()}]{re.escape(name[1:])}":' + (_LIST if each else _STRING)
         paths.append(match[0][1:-1] if match[1] == PRINCIPAL else _json_path(match[1]))
         cuts.append(match[2] or ("arn" if bare else ""))
         texts.append(literal)
@@ -241,6 +251,7 @@ def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
         (*paths, *[""] * unused),
         (*cuts, *[""] * unused),
         many,
+        each,
         first,
         bool({"*", "?"} & set("".join(texts))),
     )
@@ -258,6 +269,11 @@ def templates(action: str, pick: str, own: str = "") -> tuple[ArnTemplate, ...]:
     formats = arn_formats(action)
     fitting = [row for row in rows("arn_template") if row["format"] in formats and row["pick"] in ("", pick)]
     fitting.sort(key=lambda row: row["pick"] != pick)
+    known = {row["format"] for row in fitting}
+    guesses = [row for row in rows("arn_template_inferred") if row["format"] in formats and row["format"] not in known]
+    # One parameter that would name resources of several kinds says which only together with something else.
+    used = Counter(tuple(_VARIABLE.findall(row["template"])) for row in guesses)
+    fitting += [row for row in guesses if used[tuple(_VARIABLE.findall(row["template"]))] == 1]
     return tuple(
         _template(row["template"], kinds[_glob(row["format"])], first=row["stage"] == "first") for row in fitting
     )

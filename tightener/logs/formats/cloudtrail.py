@@ -67,7 +67,8 @@ _SHAPE = pa.schema(
     ]
 )
 _TEMPLATE = pa.schema(
-    [("map", pa.int32()), ("kind", pa.int32()), ("rank", pa.int32()), ("many", pa.string()), ("text0", pa.string())]
+    [("map", pa.int32()), ("kind", pa.int32()), ("rank", pa.int32()), ("many", pa.string()), ("each", pa.bool_())]
+    + [("text0", pa.string())]
     + [(f"{part}{nr}", pa.string()) for nr in range(1, SLOTS + 1) for part in ("path", "cut", "text")]
     + [("pattern", pa.bool_())]
 )
@@ -111,6 +112,7 @@ def _template_rows(number: int, request: EventRequest) -> Iterator[dict[str, obj
             "kind": one.kind,
             "rank": rank if one.first else _LATE + rank,
             "many": one.many,
+            "each": one.each,
             "text0": one.texts[0],
             "pattern": one.pattern,
             **{f"text{nr}": text for nr, text in enumerate(one.texts[1:], 1)},
