@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,6 +18,7 @@ from tightener.services.catalogue import (
     catalogue_case,
     find,
     is_action,
+    prefixes,
     rows,
     service_arn_formats,
 )
@@ -27,6 +29,7 @@ __all__ = [
     "EventRequest",
     "Need",
     "catalogue_case",
+    "labels",
     "resolve",
     "shapes",
     "source_prefix",
@@ -41,6 +44,7 @@ _VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z.-]+))?\}")
 _SCOPE = ("partition", "region", "account")
 _ANYWHERE = "**."  # the parameter of this name wherever it occurs, each time
 _EACH = "[]"  # it is a list of strings
+_SHARED_LABELS = ("execute-api",)  # what other services sign with for their calls through API Gateway
 _STRING = r'"([^"\\]+)"'
 _LIST = r"(\[[^\[\]{}]+\])"
 
@@ -121,43 +125,85 @@ def _json_path(name: str) -> str:
     return "$" + "".join(f'."{part}"' for part in name.split("."))
 
 
+def labels(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The event source labels that a service of botocore may log under, from its metadata, likeliest first.
+
+    The signing name is the label, as far as its prefix exists; the endpoint is another name for the same service.
+    """
+    known = dict.fromkeys((metadata.get("signingName") or metadata["endpointPrefix"], metadata["endpointPrefix"]))
+    sound = tuple(label for label in known if source_prefix(label) in prefixes() and label not in _SHARED_LABELS)
+    return sound or tuple(known)[-1:]
+
+
 def _condition(text: str) -> tuple[str, str, bool]:
     wanted = not text.startswith("!")
     name, _, part = text.removeprefix("!").partition("~")
     return (_json_path(name) if name else "", part, wanted)
 
 
+def _request(row: Mapping[str, str], name: str) -> EventRequest:
+    path, text, wanted = _condition(row["when"])
+    needed = row["action"] != NO_PERMISSION
+    return EventRequest(
+        action=row["action"] if needed else name,
+        needs_permission=needed,
+        when_path=path,
+        when_text=text,
+        when_wanted=wanted,
+        pick=row.get("pick", ""),
+        template=row.get("template", ""),
+    )
+
+
+_Rows = dict[tuple[str, str], tuple[EventRequest, ...]]
+
+
+def _collect(found: _Rows, source: str, row: Mapping[str, str]) -> None:
+    key = (source, row["event"].lower())
+    found[key] = (*found.get(key, ()), _request(row, f"{source}:{row['event']}"))
+
+
 @cache
-def _overrides() -> dict[tuple[str, str], tuple[EventRequest, ...]]:
-    found: dict[tuple[str, str], tuple[EventRequest, ...]] = {}
+def _overrides() -> _Rows:
+    found: _Rows = {}
     for row in rows("event_override"):
-        path, text, wanted = _condition(row["when"])
-        needed = row["action"] != NO_PERMISSION
-        request = EventRequest(
-            action=row["action"] if needed else f"{row['source']}:{row['event']}",
-            needs_permission=needed,
-            when_path=path,
-            when_text=text,
-            when_wanted=wanted,
-            pick=row["pick"],
-        )
-        key = (row["source"], row["event"].lower())
-        found[key] = (*found.get(key, ()), request)
+        _collect(found, row["source"], row)
+    for row in rows("apigateway_verb"):
+        _collect(found, "apigateway", row)
     return found
 
 
-def resolve(event_source: str, event_name: str) -> tuple[EventRequest, ...]:
+@cache
+def _extras() -> _Rows:
+    found: _Rows = {}
+    for name in ("event_extra", "event_extra_generated"):
+        for row in rows(name):
+            _collect(found, row["source"], row)
+    return found
+
+
+@cache
+def _unsigned() -> frozenset[tuple[str, str]]:
+    return frozenset((row["source"], row["event"].lower()) for row in rows("unsigned_operation"))
+
+
+def resolve(event_source: str, event_name: str, *, extras: bool = True) -> tuple[EventRequest, ...]:
     """The requests that an event of this source and name may make, at least one.
 
-    An event that no rule maps gives one request with `mapped` false and the action `label:EventName` as logged.
+    `extras`: with what the call needs besides (a role that it passes, tags that it sets). An event that no rule maps
+    gives one request with `mapped` false and the action `label:EventName` as logged.
     """
     prefix = source_prefix(event_source)
     for name in (event_name, DATED_SUFFIX.sub("", event_name)):
-        override = _overrides().get((prefix, name.lower()))
-        if override:
-            return override
-        if is_action(f"{prefix}:{name}"):
-            return (EventRequest(catalogue_case(f"{prefix}:{name}")),)
+        key = (prefix, name.lower())
+        found = _overrides().get(key, ())
+        if not found and is_action(f"{prefix}:{name}"):
+            found = (EventRequest(catalogue_case(f"{prefix}:{name}")),)
+        if not found and key in _unsigned():
+            found = (EventRequest(f"{prefix}:{name}", needs_permission=False),)
+        if found:
+            known = {one.action for one in found}
+            return found + tuple(one for one in _extras().get(key, ()) if extras and one.action not in known)
     return (EventRequest(f"{event_source.partition('.')[0]}:{event_name}", mapped=False),)
 
 

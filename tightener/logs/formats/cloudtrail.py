@@ -101,7 +101,8 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
 
 
 def _shape_rows(number: int, request: EventRequest) -> Iterator[dict[str, object]]:
-    for kind, shape in enumerate(shapes(request.action)):
+    """None for a request with a template of its own: that is the only way to its resource."""
+    for kind, shape in enumerate(() if request.template else shapes(request.action)):
         yield {"map": number, "kind": kind, **asdict(shape)}
 
 
