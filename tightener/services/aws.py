@@ -307,7 +307,7 @@ def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
 def templates(action: str, pick: str, own: str = "") -> tuple[ArnTemplate, ...]:
     """The templates for the action's resource types, those of `pick` before the general ones, in the file's order.
 
-    `own` is the event's own template, which leaves no room for others.
+    A pick that has rows of its own leaves only their kinds of resource. `own` is the event's own template, which leaves no room for others.
     """
     if own:
         return (_template(own, 0, first=True),)
@@ -315,8 +315,15 @@ def templates(action: str, pick: str, own: str = "") -> tuple[ArnTemplate, ...]:
     formats = arn_formats(action)
     fitting = [row for row in rows("arn_template") if row["format"] in formats and row["pick"] in ("", pick)]
     fitting.sort(key=lambda row: row["pick"] != pick)
+    picked = {row["format"] for row in fitting if pick and row["pick"] == pick}
+    if picked:
+        fitting = [row for row in fitting if row["format"] in picked]
     known = {row["format"] for row in fitting}
-    guesses = [row for row in rows("arn_template_inferred") if row["format"] in formats and row["format"] not in known]
+    guesses = [
+        row
+        for row in rows("arn_template_inferred")
+        if row["format"] in formats and row["format"] not in known and not picked
+    ]
     # One parameter that would name resources of several kinds says which only together with something else.
     used = Counter(tuple(_VARIABLE.findall(row["template"])) for row in guesses)
     fitting += [row for row in guesses if used[tuple(_VARIABLE.findall(row["template"]))] == 1]
