@@ -81,7 +81,7 @@ named AS (
     FROM ct_request WHERE typed AND contains(params, '"arn:aws') AND NOT starts_with(pick, 'dynamodb-')
 ),
 short AS (
-    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
+    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
            CASE WHEN t.path1 = '@principal' THEN q.principal ELSE json_extract_string(q.params, NULLIF(t.path1, '')) END AS v1,
            json_extract_string(q.params, NULLIF(t.path2, '')) AS v2
     FROM ct_request AS q
@@ -89,7 +89,7 @@ short AS (
     WHERE t.path3 = '' AND t.many = ''
 ),
 long AS (
-    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.text3, t.text4, t.path4,
+    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.text3, t.text4, t.path4,
            t.cut1, t.cut2, t.cut3, t.cut4,
            json_extract_string(q.params, t.path1) AS v1, json_extract_string(q.params, t.path2) AS v2,
            json_extract_string(q.params, t.path3) AS v3, json_extract_string(q.params, NULLIF(t.path4, '')) AS v4
@@ -99,7 +99,7 @@ long AS (
 ),
 -- A parameter that occurs in lists, at any depth: EC2's instancesSet.items[].instanceId.
 many AS (
-    SELECT q.rowid AS request, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
+    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
            unnest(CASE WHEN t.each THEN regexp_extract_all(regexp_extract(CAST(q.params AS VARCHAR), t.many, 1), '"([^"\\]+)"', 1)
                   ELSE regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1) END) AS v1
     FROM ct_request AS q
@@ -107,75 +107,78 @@ many AS (
     WHERE t.many <> ''
 ),
 tables AS (
-    SELECT rowid AS request, unnest(ct_tables(params, pick,
+    SELECT rowid AS request, map, unnest(ct_tables(params, pick,
                CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END,
                region, COALESCE(NULLIF(account, ''), '*'))) AS a
     FROM ct_request WHERE starts_with(pick, 'dynamodb-')
 )
-SELECT request, kind, rank, partial,
+SELECT request, map, kind, rank, partial,
        text0 || CASE WHEN path1 = '' THEN '' ELSE ct_value(v1, cut1) END
        || text1 || CASE WHEN path2 = '' THEN '' ELSE ct_value(v2, cut2) END || text2 AS arn
 FROM short WHERE arn <> ''
 UNION ALL
-SELECT request, kind, rank, partial,
+SELECT request, map, kind, rank, partial,
        text0 || ct_value(v1, cut1) || text1 || ct_value(v2, cut2) || text2 || ct_value(v3, cut3) || text3
        || CASE WHEN path4 = '' THEN '' ELSE ct_value(v4, cut4) END || text4 AS arn
 FROM long WHERE arn <> ''
 UNION ALL
-SELECT request, kind, rank, partial, text0 || ct_value(v1, cut1) || text1 AS arn FROM many WHERE arn <> ''
+SELECT request, map, kind, rank, partial, text0 || ct_value(v1, cut1) || text1 AS arn FROM many WHERE arn <> ''
 UNION ALL
 -- Of two keys in resources[], ReEncrypt's source is the first and its destination the last.
-SELECT l.request, s.kind,
+SELECT l.request, l.map, s.kind,
        100 + CASE l.pick WHEN 'source-key' THEN ordinal WHEN 'destination-key' THEN 99 - ordinal ELSE 0 END,
        l.a.partial, l.a.arn
 FROM listed AS l JOIN ct_shape AS s USING (map)
 WHERE l.a.arn GLOB s.fit AND NOT l.a.arn GLOB s.unfit AND NOT starts_with(l.pick, 'dynamodb-')
 UNION ALL
-SELECT n.request, s.kind, 200, false, n.arn
+SELECT n.request, n.map, s.kind, 200, false, n.arn
 FROM named AS n JOIN ct_shape AS s USING (map)
 WHERE n.arn GLOB s.fit AND NOT n.arn GLOB s.unfit
 UNION ALL
-SELECT request, 0, 0, a.partial, a.arn FROM tables;
+SELECT request, map, 0, 0, a.partial, a.arn FROM tables;
 
 -- The best of each kind; and where a kind is found that stands for the whole call (`enough`: the index that a query
 -- names, any one of several alternatives), only that.
 CREATE OR REPLACE TEMP TABLE ct_found AS
-SELECT DISTINCT request, arn, partial, kind, enough
-FROM (
-    SELECT c.request, c.arn, c.partial, c.kind, c.rank, COALESCE(s.enough, false) AS enough
-    FROM ct_candidate AS c
-    JOIN ct_request AS q ON q.rowid = c.request
-    LEFT JOIN ct_shape AS s ON s.map = q.map AND s.kind = c.kind
-    QUALIFY rank = min(rank) OVER (PARTITION BY c.request, c.kind)
+WITH
+best AS (
+    SELECT c.request, c.map, c.kind, c.arn, c.partial, s.map IS NOT NULL AS enough
+    FROM (SELECT * FROM ct_candidate QUALIFY rank = min(rank) OVER (PARTITION BY request, kind)) AS c
+    LEFT JOIN (SELECT map, kind FROM ct_shape WHERE enough) AS s USING (map, kind)
 )
-QUALIFY enough = bool_or(enough) OVER (PARTITION BY request);
+SELECT * FROM best WHERE enough OR request NOT IN (SELECT request FROM best WHERE enough);
+
+CREATE OR REPLACE TEMP TABLE ct_several AS SELECT request FROM ct_found GROUP BY request HAVING count(*) > 1;
 
 -- A kind of resource that the action needs and of which nothing was found is partial: some resource of that kind was
 -- used. `unread`: a kind that the parameters would name, if there were any.
 CREATE OR REPLACE TEMP TABLE ct_resource AS
-SELECT DISTINCT request, arn, partial FROM ct_found
-UNION
+SELECT request, arn, partial FROM ct_found ANTI JOIN ct_several USING (request)
+UNION ALL
+SELECT DISTINCT request, arn, partial FROM ct_found SEMI JOIN ct_several USING (request)
+UNION ALL
 SELECT q.rowid, s.fit, true
 FROM ct_request AS q
-JOIN ct_shape AS s USING (map)
+JOIN (SELECT * FROM ct_shape WHERE needed <> '') AS s USING (map)
 JOIN (SELECT request, list(kind) AS kinds, bool_or(enough) AS enough FROM ct_found GROUP BY request) AS f
   ON f.request = q.rowid
-WHERE (s.needed = 'always' OR (s.needed = 'unread' AND q.params IS NULL))
-  AND NOT f.enough AND NOT list_contains(f.kinds, s.kind);
+WHERE (s.needed = 'always' OR q.params IS NULL) AND NOT f.enough AND NOT list_contains(f.kinds, s.kind);
+
+INSERT INTO ct_several SELECT request FROM ct_resource GROUP BY request HAVING count(*) > 1;
+
+-- Each request on each of its resources. An action with resource types whose resource is not found is partial, never
+-- silently absent. Only records of which there may be several requests have to have them numbered.
+CREATE OR REPLACE TEMP VIEW ct_row AS
+SELECT q.* EXCLUDE (params, arns), q.of = 1 AND s.request IS NULL AS alone,
+       CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
+       CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
+FROM (SELECT *, rowid AS request FROM ct_request) AS q
+LEFT JOIN ct_resource AS r USING (request)
+LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
+WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-');
 
 INSERT INTO staged BY NAME
 WITH
-several AS (SELECT request FROM ct_resource GROUP BY request HAVING count(*) > 1),
--- An action with resource types whose resource is not found is partial, never silently absent.
-request AS (
-    SELECT q.* EXCLUDE (params, arns), q.of = 1 AND s.request IS NULL AS alone,
-           CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
-           CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
-    FROM ct_request AS q
-    LEFT JOIN ct_resource AS r ON r.request = q.rowid
-    LEFT JOIN several AS s ON s.request = q.rowid
-    WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-')
-),
 -- A call of which no rule's condition holds is still a call: it is kept as unmapped.
 other AS (
     SELECT r.*, split_part(r.event_source, '.', 1) || ':' || r.event_name AS name, e.outcome AS error_outcome
@@ -183,13 +186,16 @@ other AS (
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0 AND m.conditional
     LEFT JOIN ct_error AS e ON e.code = r.error_code
     WHERE r.reject IS NULL AND r.idle IS NULL
-      AND NOT EXISTS (SELECT 1 FROM request AS q WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx)
+      AND NOT EXISTS (
+          SELECT 1 FROM ct_request AS q
+          WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx
+            AND (NOT starts_with(q.pick, 'dynamodb-') OR q.rowid IN (SELECT request FROM ct_found)))
 ),
 numbered AS (
-    SELECT *, 0 AS part FROM request WHERE alone
+    SELECT *, 0 AS part FROM ct_row WHERE alone
     UNION ALL BY NAME
     SELECT *, row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, vague, resource) - 1 AS part
-    FROM request WHERE NOT alone
+    FROM ct_row WHERE NOT alone
     UNION ALL BY NAME
     SELECT file_id, position, native_id, time, principal, session, name AS action, false AS mapped, request_id, indirect,
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
@@ -202,6 +208,8 @@ SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, nativ
        NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped
 FROM numbered;
 
+DROP VIEW ct_row;
+DROP TABLE ct_several;
 DROP TABLE ct_resource;
 DROP TABLE ct_found;
 DROP TABLE ct_candidate;

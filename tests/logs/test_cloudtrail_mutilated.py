@@ -86,7 +86,7 @@ def mutilated(draw, number: int) -> object:
         for key in above:
             inside = inside[key]
         if draw(st.booleans()):
-            inside[last] = draw(VALUES)
+            inside[last] = copy.deepcopy(draw(VALUES))
         else:
             del inside[last]
     return draw(st.sampled_from([one] * 30 + [None, 7, "text", [one], []]))
