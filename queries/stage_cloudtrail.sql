@@ -169,12 +169,14 @@ INSERT INTO ct_several SELECT request FROM ct_resource GROUP BY request HAVING c
 -- Each request on each of its resources. An action with resource types whose resource is not found is partial, never
 -- silently absent. Only records of which there may be several requests have to have them numbered.
 CREATE OR REPLACE TEMP VIEW ct_row AS
-SELECT q.* EXCLUDE (params, arns), q.of = 1 AND s.request IS NULL AS alone,
+SELECT q.* EXCLUDE (params, arns), s.request IS NULL AND m.idx IS NULL AS alone,
        CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
        CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
 FROM (SELECT *, rowid AS request FROM ct_request) AS q
 LEFT JOIN ct_resource AS r USING (request)
 LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
+LEFT JOIN (SELECT file_id, chunk, idx FROM ct_request WHERE of > 1 GROUP BY ALL HAVING count(*) > 1) AS m
+       USING (file_id, chunk, idx)
 WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-');
 
 INSERT INTO staged BY NAME
