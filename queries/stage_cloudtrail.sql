@@ -2,7 +2,7 @@
 -- grain: one request (staged); one rejected record; file and reason; file.
 -- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
---   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome);
+--   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
 
@@ -51,21 +51,17 @@ WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
         CASE WHEN m.when_path <> '' AND contains(r.params, m.when_key)
              THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false));
 
+CREATE OR REPLACE TEMP TABLE ct_scope AS
+SELECT q.map, q.region, q.account, COALESCE(p.partition, 'aws') AS partition, COALESCE(NULLIF(q.account, ''), '*') AS owner
+FROM (SELECT DISTINCT map, region, account FROM ct_request WHERE typed) AS q
+LEFT JOIN ct_partition AS p ON starts_with(q.region, p.region);
+
 -- The templates with everything filled in that does not come from the parameters. An unknown account is '*'.
 CREATE OR REPLACE TEMP TABLE ct_scoped AS
-SELECT t.* EXCLUDE (text0, text1, text2, text3, text4), s.region, s.account,
-       t.pattern OR (s.account = '' AND contains(t.text0, '{account}')) AS partial,
-       replace(replace(replace(t.text0, '{partition}', s.partition), '{region}', s.region),
-               '{account}', COALESCE(NULLIF(s.account, ''), '*')) AS text0,
-       t.text1, t.text2, t.text3, t.text4
-FROM ct_template AS t
-JOIN (
-    SELECT DISTINCT map, region, account,
-           CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END
-               AS partition
-    FROM ct_request
-    WHERE typed
-) AS s USING (map);
+SELECT t.* EXCLUDE (text0), s.region, s.account,
+       t.pattern OR (s.owner = '*' AND contains(t.text0, '{account}')) AS partial,
+       replace(replace(replace(t.text0, '{partition}', s.partition), '{region}', s.region), '{account}', s.owner) AS text0
+FROM ct_template AS t JOIN ct_scope AS s USING (map);
 
 -- Everything that may be a resource of a request, with its kind (one of the action's ARN formats) and a rank: templates
 -- meant to go first, resources[], ARNs among the parameters, the other templates.
@@ -107,10 +103,9 @@ many AS (
     WHERE t.many <> ''
 ),
 tables AS (
-    SELECT rowid AS request, map, unnest(ct_tables(params, pick,
-               CASE WHEN region LIKE 'cn-%' THEN 'aws-cn' WHEN region LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END,
-               region, COALESCE(NULLIF(account, ''), '*'))) AS a
-    FROM ct_request WHERE starts_with(pick, 'dynamodb-')
+    SELECT q.rowid AS request, q.map, unnest(ct_tables(q.params, q.pick, s.partition, q.region, s.owner)) AS a
+    FROM ct_request AS q JOIN ct_scope AS s USING (map, region, account)
+    WHERE starts_with(q.pick, 'dynamodb-')
 )
 SELECT request, map, kind, rank, partial,
        text0 || CASE WHEN path1 = '' THEN '' ELSE ct_value(v1, cut1) END
@@ -216,6 +211,7 @@ DROP TABLE ct_resource;
 DROP TABLE ct_found;
 DROP TABLE ct_candidate;
 DROP TABLE ct_scoped;
+DROP TABLE ct_scope;
 DROP TABLE ct_request;
 DROP VIEW ct_ready;
 DROP TABLE ct_offset;

@@ -29,6 +29,7 @@ CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
         WHEN how = 'key' THEN NULLIF(regexp_extract(v, '^(?:mrk-[0-9a-f]+|[0-9a-f]+(?:-[0-9a-f]+)+)$', 0), '')
         WHEN how = 'slash' THEN ltrim(v, '/')
         WHEN how = 'function' THEN regexp_replace(v, '^[0-9]+:function:', '')
+        WHEN how = 'lower' THEN lower(v)
         WHEN how = 'after' THEN NULLIF(split_part(v, ':', 2), '')
         WHEN how = 'last' THEN split_part(v, '/', -1)
         -- An inference profile has a geography before the vendor and the model: us.anthropic.claude-...

@@ -16,9 +16,17 @@ ARN = "arn:aws:iam::111122223333:role/agent"
 CALLS = [
     ("s3", "PutObject", {"bucketName": "b", "key": "k", "x-amz-tagging": "a=b"}),
     ("s3", "CopyObject", {"bucketName": "b", "key": "k", "x-amz-copy-source": "b/x%20y?versionId=1"}),
-    ("ec2", "RunInstances", {"instancesSet": {"items": [{"imageId": "ami-1"}]}, "subnetId": "subnet-1", "groupSet": {}}),
+    (
+        "ec2",
+        "RunInstances",
+        {"instancesSet": {"items": [{"imageId": "ami-1"}]}, "subnetId": "subnet-1", "groupSet": {}},
+    ),
     ("ec2", "CreateTags", {"resourcesSet": {"items": [{"resourceId": "i-1"}, {"resourceId": "vol-1"}]}}),
-    ("dynamodb", "TransactWriteItems", {"transactItems": [{"put": {"tableName": "t"}}, {"delete": {"tableName": "u"}}]}),
+    (
+        "dynamodb",
+        "TransactWriteItems",
+        {"transactItems": [{"put": {"tableName": "t"}}, {"delete": {"tableName": "u"}}]},
+    ),
     ("dynamodb", "ExecuteStatement", {"statement": 'select * from "t"'}),
     ("kms", "ReEncrypt", {"sourceKeyId": "1234abcd-12ab", "destinationKeyId": "alias/a"}),
     ("ssm", "GetParameters", {"names": ["/a", "b"]}),
@@ -40,7 +48,9 @@ WRONG = st.recursive(
 VALUES = st.one_of(
     WRONG,
     WRONG.map(json.dumps),  # JSON in a string
-    st.sampled_from([LONG, "arn:" + "a:" * 9, "2026-03-01T10:00:00Z", "99999-01-01T00:00:00Z", {"items": [{"instanceId": LONG}]}]),
+    st.sampled_from(
+        [LONG, "arn:" + "a:" * 9, "2026-03-01T10:00:00Z", "99999-01-01T00:00:00Z", {"items": [{"instanceId": LONG}]}]
+    ),
 )
 
 

@@ -75,7 +75,7 @@ def test_what_was_found_stands_in_the_record(invictus):
             _, partition, _, region, account, rest = resource.split(":", 5)
             assert partition == "aws"
             assert region in ("", records[native_id]["awsRegion"]), (action, resource)
-            assert account == "" or account == "aws" or account in text, (action, resource)
+            assert account in {"", "aws"} or account in text, (action, resource)
             for word in re.split(r"[:/]", rest)[-1:]:
                 assert word in text, (action, resource)
             checked += 1

@@ -8,6 +8,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from tightener.services import aws
@@ -87,9 +88,21 @@ def test_rows_name_actions_and_say_why(name):
 
 
 def test_every_other_row_says_why_too():
-    for name in ("arn_template", "arn_template_inferred", "event_source", "unsigned_operation", "resource_kind"):
+    templates = ("arn_template", "arn_template_inferred")
+    for name in (*templates, "event_source", "unsigned_operation", "resource_kind", "partition"):
         for row in rows(name):
             assert row["basis"].partition(":")[0] in {"measured", "documented", "inferred"}, row
+
+
+def test_partitions_are_botocores():
+    """Each region that botocore knows lies in the partition that the rows say."""
+    data = botocore.session.get_session().get_component("data_loader").load_data("partitions")
+    for partition in data["partitions"]:
+        for region in partition["regions"]:
+            if region.endswith("-global"):
+                continue
+            said = [row["partition"] for row in rows("partition") if region.startswith(row["region"])] or ["aws"]
+            assert said == [partition["id"]]
 
 
 def test_no_row_stands_twice():
@@ -101,8 +114,11 @@ def test_no_row_stands_twice():
     ):
         counts = Counter(tuple(row[part] for part in key) for row in rows(name))
         assert {row for row, number in counts.items() if number > 1} == set()
-    by_hand = {(row["source"], row["event"], row["when"], row["action"]) for row in rows("event_extra")}
-    assert not [row for row in rows("event_extra_generated") if tuple(row[part] for part in ("source", "event", "when", "action")) in by_hand]
+    by_hand, generated = (
+        {(row["source"], row["event"], row["when"], row["action"]) for row in rows(name)}
+        for name in ("event_extra", "event_extra_generated")
+    )
+    assert not by_hand & generated
 
 
 def test_passed_roles_come_from_the_parameter_that_names_them():

@@ -231,8 +231,8 @@ def shapes(action: str) -> tuple[ArnShape, ...]:
     `arn:*:s3:::*` would also match an object; since S3 has the format `arn:*:s3:::*/*` too, that one is excluded.
 
     Resource types that the catalogue marks as required are all used by every call. One that is not, beside required
-    ones, is used if the call names it, which is known only where arn_template.csv says by which parameter. Where none is
-    required they are alternatives, and so are those that resource_kind.csv calls so.
+    ones, is used if the call names it, which is known only where arn_template.csv says by which parameter. Where none
+    is required they are alternatives, and so are those that resource_kind.csv calls so.
     """
     entry = find(action)
     if entry is None:
@@ -307,7 +307,8 @@ def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
 def templates(action: str, pick: str, own: str = "") -> tuple[ArnTemplate, ...]:
     """The templates for the action's resource types, those of `pick` before the general ones, in the file's order.
 
-    A pick that has rows of its own leaves only their kinds of resource. `own` is the event's own template, which leaves no room for others.
+    A pick that has rows of its own leaves only their kinds of resource. `own` is the event's own template, which leaves
+    no room for others.
     """
     if own:
         return (_template(own, 0, first=True),)

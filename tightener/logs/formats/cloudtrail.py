@@ -84,7 +84,7 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
         problem = "eventSource or eventName is no name"
     requests = resolve(event_source, event_name)
     for nr, request in enumerate(requests):
-        yield request, {
+        row = {
             "event_source": event_source,
             "event_name": event_name,
             "nr": nr,
@@ -98,6 +98,7 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
                 for name in ("action", "mapped", "needs_permission", "when_path", "when_text", "when_wanted", "pick")
             },
         }
+        yield request, row
 
 
 def _shape_rows(number: int, request: EventRequest) -> Iterator[dict[str, object]]:
@@ -232,6 +233,8 @@ class CloudTrail:
         reading = _Reading(files)
         con.execute(query("stage_cloudtrail_tables"))
         kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
+        partitions = [(row["region"], row["partition"]) for row in rows("partition")]
+        con.register("ct_partition", _table({"region": pa.string(), "partition": pa.string()}, partitions))
         con.register("ct_event_type", _table({"event_type": pa.string(), "reason": pa.string()}, kinds))
         self._records(con, reading, reading.regular_rows())
         self._find_irregular(con, reading)
@@ -241,8 +244,8 @@ class CloudTrail:
             self._records(con, reading, reading.exact_rows())
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
-        for name in ("ct_event_type", "ct_map", "ct_shape", "ct_template", "ct_error", "ct_problem", "ct_bad"):
-            con.unregister(name)
+        for name in ("partition", "event_type", "map", "shape", "template", "error", "problem", "bad"):
+            con.unregister(f"ct_{name}")
 
     @staticmethod
     def _records(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iterator[_Row]) -> None:
