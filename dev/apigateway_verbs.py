@@ -11,7 +11,6 @@ event source and some names; a parameter tells them apart where one does, and el
 from __future__ import annotations
 
 import csv
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -50,7 +49,9 @@ def calls() -> Iterator[Call]:
                 for member, shape in members.items()
             }
             path = operation.http["requestUri"].partition("?")[0]
-            named = re.sub(r"\{([^}+]+)\+?\}", lambda match, known=names: f"{{{known[match[1]]}}}", path)
+            named = path
+            for name, spelt in names.items():
+                named = named.replace(f"{{{name}}}", f"{{{spelt}}}").replace(f"{{{name}+}}", f"{{{spelt}}}")
             template = f"arn:{{partition}}:apigateway:{{region}}::{named}"
             yield Call(event, operation.http["method"], template, mark if f"{{{mark}}}" in named else "")
 
