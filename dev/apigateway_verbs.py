@@ -44,14 +44,12 @@ def calls() -> Iterator[Call]:
                 continue
             operation = model.operation_model(event)
             members = operation.input_shape.members if operation.input_shape else {}
-            names = {
-                shape.serialization.get("name", member): member[0].lower() + member[1:]
-                for member, shape in members.items()
-            }
-            path = operation.http["requestUri"].partition("?")[0]
-            named = path
-            for name, spelt in names.items():
-                named = named.replace(f"{{{name}}}", f"{{{spelt}}}").replace(f"{{{name}+}}", f"{{{spelt}}}")
+            named = operation.http["requestUri"].partition("?")[0]
+            for member, shape in members.items():
+                if shape.serialization.get("location") == "uri":
+                    spelt = f"{{{member[0].lower()}{member[1:]}}}"
+                    name = shape.serialization["name"]
+                    named = named.replace(f"{{{name}}}", spelt).replace(f"{{{name}+}}", spelt)
             template = f"arn:{{partition}}:apigateway:{{region}}::{named}"
             yield Call(event, operation.http["method"], template, mark if f"{{{mark}}}" in named else "")
 
