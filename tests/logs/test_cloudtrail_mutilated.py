@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tightener.config import Config
+from tightener.logs.formats.cloudtrail_text import exact
 from tightener.pipeline import open_project, read_logs
 
 ARN = "arn:aws:iam::111122223333:role/agent"
@@ -130,3 +131,12 @@ def test_every_record_is_in_the_sums(tmp_path_factory, records, carrier):
     assert kept == (file.accepted, file.rejected, file.not_use)
     assert file.accepted >= 1
     project.con.close()
+
+
+def test_behind_a_broken_record_one_with_another_first_key_is_not_lost():
+    sound, odd = record(0), record(1)
+    del odd["eventVersion"]
+    broken = {**record(2), "eventVersion": [float("inf")]}
+    found = exact(json.dumps([sound, None, broken, odd, sound]).encode())
+    assert [one.position for one in found.records] == [1, 4, 5]
+    assert found.bad == [(2, "not a JSON object"), (3, "not JSON")]

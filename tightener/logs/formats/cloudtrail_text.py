@@ -22,6 +22,8 @@ _OPEN = re.compile(rb'\s*(\{\s*"Records"\s*:\s*)?\[\s*')
 _CLOSE_OBJECT = re.compile(rb"\s*\]\s*\}\s*")
 _CLOSE_ARRAY = re.compile(rb"\s*\]\s*")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]+)"')
+# What may follow a whole record: the end, or another value of the list - not a key, which goes on inside an object.
+_FOLLOWS = re.compile(rb'\s*(?:\]|$|,?\s*(?:[^\s",:]|"(?:[^"\\]|\\.)*"\s*[,\]]))', re.DOTALL)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 _WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}"]+', re.DOTALL)
 
@@ -234,15 +236,16 @@ def _take(text: bytes, brace: int, split: re.Pattern[bytes], beginning: re.Patte
         if end and _is_json(text[brace:end]):
             found.add(orjson.loads(text[brace:end]))
             return end
-    # A broken record may lack its brace, so the next one is looked for by its beginning alone.
+    # A broken record may lack its brace, so the next one is looked for by its beginning too. Where its braces do close
+    # before that, in front of whatever follows in the list, it ends there: what follows may begin with another key.
     other = beginning.search(text, brace + 1)
+    end = _end_of_object(text, brace)
+    if end and (other is None or (end <= other.start() and _FOLLOWS.match(text, end))):
+        found.refuse("not JSON")
+        return end
     if other:
         found.refuse("not JSON")
         return other.start()
-    end = _end_of_object(text, brace)
-    if end:
-        found.refuse("not JSON")
-        return end
     # The last record has no end: it was cut off, which is a property of the file.
     found.problem = f"ends inside record {len(found.records) + len(found.bad) + 1:,}"
     return len(text)
