@@ -33,6 +33,10 @@ WHERE s.part = 0;
 
 INSERT INTO event SELECT s.* FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_id, position);
 
+INSERT INTO trail_record SELECT s.* FROM staged_trail_record AS s ANTI JOIN staged_duplicate AS d USING (file_id, position);
+
+INSERT INTO trail_shown SELECT * FROM staged_trail_shown WHERE hour <= $latest ORDER BY ALL;
+
 INSERT INTO rejected SELECT file_id, position, reason FROM staged_rejected ORDER BY file_id, position;
 
 INSERT INTO not_use SELECT file_id, reason, sum(records) FROM staged_not_use GROUP BY file_id, reason ORDER BY ALL;

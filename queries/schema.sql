@@ -62,6 +62,27 @@ CREATE TABLE IF NOT EXISTS holed_day (
     file_id INTEGER NOT NULL, day DATE NOT NULL
 );
 
+-- grain: one accepted CloudTrail record that says more about itself than an event holds (few do).
+CREATE TABLE IF NOT EXISTS trail_record (
+    file_id     INTEGER NOT NULL, position BIGINT NOT NULL,
+    native_id   VARCHAR NOT NULL,
+    shared_id   VARCHAR NOT NULL,          -- equal in the copies that several accounts got of one call; '' = the only one
+    elsewhere   BOOLEAN NOT NULL,          -- the copy of an account that is not the caller's
+    corrects    VARCHAR NOT NULL,          -- native id of the record that this one replaces; '' = none
+    denied_by   VARCHAR NOT NULL,          -- the layer that refused (deny_layer.csv); '' = not named
+    explicit    BOOLEAN NOT NULL           -- by a deny, not for want of an allow
+);
+
+-- grain: file, hour and class of CloudTrail's records: what its trail demonstrably collects.
+CREATE TABLE IF NOT EXISTS trail_shown (
+    file_id     INTEGER NOT NULL,
+    hour        TIMESTAMP NOT NULL,
+    account     VARCHAR NOT NULL, region VARCHAR NOT NULL,
+    class       VARCHAR NOT NULL,          -- 'management', 'management:kms', 'data:AWS::S3::Object'; '' = no API call
+    read_only   BOOLEAN NOT NULL,
+    records     BIGINT NOT NULL
+);
+
 -- grain: agent and one granted (rule, action) text: the last log day known when the database first saw it.
 CREATE TABLE IF NOT EXISTS first_seen (
     agent VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, day DATE NOT NULL, PRIMARY KEY (agent, fingerprint)

@@ -1,6 +1,7 @@
--- question: which CloudTrail requests of this agent are calls that its gateway also logged (one call, two witnesses)?
+-- question: which CloudTrail requests of this agent are calls that are counted already (one call, two witnesses)?
+-- Its gateway logged it; or another account got a copy of the same record; or a later record replaces it.
 -- grain: one request of a CloudTrail record.
--- inputs: event; agent_principal (principals that are the agent).
+-- inputs: event; trail_record; agent_principal (principals that are the agent).
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 -- CloudTrail stamps whole seconds, so a gateway line is compared from the start of its second.
 CREATE OR REPLACE TEMP TABLE second_witness AS
@@ -23,4 +24,21 @@ FROM trail t SEMI JOIN gate g ON t.request_id <> '' AND t.request_id = g.request
 UNION
 SELECT t.file_id, t.position, t.part
 FROM trail t JOIN gate g
-  ON g.request_id = '' AND g.action = t.action AND g.resource = t.resource AND t.time BETWEEN g.since AND g.until;
+  ON g.request_id = '' AND g.action = t.action AND g.resource = t.resource AND t.time BETWEEN g.since AND g.until
+UNION
+-- Of several copies the caller's own account's counts.
+SELECT file_id, position, part
+FROM (
+    SELECT e.file_id, e.position, e.part,
+           dense_rank() OVER (PARTITION BY r.shared_id ORDER BY r.elsewhere, r.native_id) AS nr
+    FROM event e JOIN trail_record r USING (file_id, position)
+    WHERE r.shared_id <> '' AND e.source = 'cloudtrail'
+      AND (e.agent = $agent OR (e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)))
+)
+WHERE nr > 1
+UNION
+-- Two records that each claim to replace the other are both kept: nothing that was used may be lost.
+SELECT e.file_id, e.position, e.part
+FROM event e JOIN trail_record r ON r.corrects = e.native_id
+WHERE e.source = 'cloudtrail' AND r.corrects <> '' AND r.native_id <> e.native_id
+  AND NOT EXISTS (SELECT 1 FROM trail_record b WHERE b.native_id = e.native_id AND b.corrects = r.native_id);

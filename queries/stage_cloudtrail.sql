@@ -1,7 +1,9 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
--- grain: one request (staged); one rejected record; file and reason; file.
+-- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
+--   file, hour and class (staged_trail_shown).
 -- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
---   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
+--   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
+--   reads); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
@@ -35,6 +37,14 @@ FROM ct_problem AS p
 LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_record GROUP BY file_id) AS r USING (file_id)
 LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS b USING (file_id);
 
+-- The action that a refusal names is the one that was refused, which need not be the one that the call is known for (a
+-- call checks several). Its ARN is the resource; a name that is no ARN leaves what the parameters say.
+CREATE OR REPLACE TEMP TABLE ct_named AS
+SELECT r.file_id, r.chunk, r.idx, n.action, n.typed,
+       CASE WHEN starts_with(r.refusal.resource, 'arn:') THEN r.refusal.resource ELSE '' END AS arn
+FROM ct_record AS r JOIN ct_refused AS n ON n.named = r.refusal.action
+WHERE r.reject IS NULL AND r.idle IS NULL;
+
 -- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
 -- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
 CREATE OR REPLACE TEMP TABLE ct_request AS
@@ -42,11 +52,13 @@ SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.principal, 
        r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
        -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
        CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
-            ELSE COALESCE(e.outcome, 'used') END AS outcome
+            WHEN d.action IS NOT NULL THEN 'refused' ELSE COALESCE(e.outcome, 'used') END AS outcome
 FROM ct_ready AS r
 JOIN ct_map AS m USING (event_source, event_name)
 LEFT JOIN ct_error AS e ON e.code = r.error_code
+LEFT JOIN ct_named AS d USING (file_id, chunk, idx)
 WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
+  AND (d.action IS NULL OR (d.arn = '' AND d.action = m.action))
   AND (m.when_path = '' OR m.when_wanted = COALESCE(
         CASE WHEN m.when_path <> '' AND contains(r.params, m.when_key)
              THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false));
@@ -183,10 +195,21 @@ other AS (
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0 AND m.conditional
     LEFT JOIN ct_error AS e ON e.code = r.error_code
     WHERE r.reject IS NULL AND r.idle IS NULL
+      AND NOT EXISTS (SELECT 1 FROM ct_named AS d WHERE d.file_id = r.file_id AND d.chunk = r.chunk AND d.idx = r.idx)
       AND NOT EXISTS (
           SELECT 1 FROM ct_request AS q
           WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx
             AND (NOT starts_with(q.pick, 'dynamodb-') OR q.rowid IN (SELECT request FROM ct_found)))
+),
+-- A refusal that names an action on an ARN, or one that the call is not known to need.
+named AS (
+    SELECT r.*, d.action, d.typed, d.arn
+    FROM ct_ready AS r
+    JOIN ct_named AS d USING (file_id, chunk, idx)
+    JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+    WHERE m.problem IS NULL
+      AND NOT EXISTS (
+          SELECT 1 FROM ct_row AS q WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx)
 ),
 numbered AS (
     SELECT *, 0 AS part FROM ct_row WHERE alone
@@ -198,6 +221,12 @@ numbered AS (
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
            '*' AS resource, true AS vague, 0 AS part
     FROM other
+    UNION ALL BY NAME
+    SELECT file_id, position, native_id, time, principal, session, action, true AS mapped, request_id, indirect,
+           CASE WHEN by_service THEN 'by_service' ELSE 'refused' END AS outcome,
+           CASE WHEN NOT typed THEN '' WHEN arn = '' THEN '*' ELSE arn END AS resource,
+           typed AND (arn = '' OR contains(arn, '*')) AS vague, 0 AS part
+    FROM named
 )
 SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
        session, 'aws' AS service, action, resource, '' AS branch,
@@ -205,7 +234,29 @@ SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, nativ
        NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped
 FROM numbered;
 
+INSERT INTO staged_trail_record BY NAME
+SELECT r.file_id, r.position, r.native_id, r.shared_id, r.elsewhere, r.corrects,
+       COALESCE(l.layer, '') AS denied_by, l.layer IS NOT NULL AND r.refusal.explicit AS explicit
+FROM ct_ready AS r
+JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
+WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
+  AND (r.shared_id <> '' OR r.corrects <> '' OR l.layer IS NOT NULL);
+
+-- A record's own word on what class it is of comes before what is known of its action.
+INSERT INTO staged_trail_shown
+SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
+       CASE WHEN r.idle IS NOT NULL THEN ''
+            WHEN COALESCE(r.data, m.data_class <> '') THEN COALESCE(NULLIF(m.data_class, ''), 'data:' || m.prefix)
+            ELSE m.management_class END,
+       COALESCE(r.read_only, m.reads), count(*)
+FROM ct_record AS r
+JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+WHERE r.reject IS NULL AND m.problem IS NULL
+GROUP BY ALL;
+
 DROP VIEW ct_row;
+DROP TABLE ct_named;
 DROP TABLE ct_several;
 DROP TABLE ct_resource;
 DROP TABLE ct_found;

@@ -21,13 +21,16 @@ SELECT
     END,
     CASE
         WHEN t.reason IS NOT NULL THEN t.reason
+        -- Copies for an endpoint's owner, statistics and aggregates (several calls in one record) are not calls.
+        WHEN r.eventCategory NOT IN ('Management', 'Data') THEN 'event category ' || r.eventCategory
         -- Records before version 1.02 have no eventType; they are API calls.
         WHEN COALESCE(r.eventType, 'AwsApiCall') <> 'AwsApiCall' THEN 'event type ' || r.eventType
         WHEN r.userIdentity.type IS NULL AND r.userIdentity.invokedBy IS NOT NULL THEN 'service event'
     END,
     COALESCE(r.awsRegion, ''), COALESCE(r.recipientAccountId, r.userIdentity.accountId, ''),
     COALESCE(r.errorCode, ''), COALESCE(r.requestID, ''),
-    COALESCE(r.userIdentity.type = 'AWSService', false),
+    COALESCE(r.userIdentity.type = 'AWSService'
+             OR r.userIdentity.sessionContext.sessionIssuer.arn LIKE 'arn:%:role/aws-service-role/%', false),
     r.userIdentity.invokedBy IS NOT NULL AND r.userIdentity.type IS DISTINCT FROM 'AWSService',
     CASE
         WHEN r.userIdentity.type = 'AWSService' THEN ''
@@ -41,7 +44,12 @@ SELECT
             'arn': COALESCE(x.ARN, x.ARNPrefix || '*'), 'partial': x.ARN IS NULL
         }), lambda x: x.arn IS NOT NULL)
     END,
-    r.requestParameters
+    r.requestParameters,
+    CASE WHEN r.eventCategory IS NOT NULL THEN r.eventCategory = 'Data' ELSE r.managementEvent = 'false' END,
+    lower(r.readOnly) = 'true',
+    COALESCE(r.sharedEventID, ''), COALESCE(r.addendum.originalEventID, ''),
+    COALESCE(r.recipientAccountId <> r.userIdentity.accountId, false),
+    CASE WHEN r.errorMessage IS NOT NULL THEN ct_refusal(r.errorMessage, COALESCE(r.userIdentity.arn, '')) END
 FROM (
     -- A text that is not JSON leaves one record of NULLs, which sends its file the exact way (no native_id).
     SELECT file_id, chunk, position, native_id, unnest(records) AS r, generate_subscripts(records, 1) AS idx
@@ -49,7 +57,9 @@ FROM (
         SELECT file_id, chunk, position, native_id, COALESCE(TRY(json_transform(doc, '[{
             "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR", "eventType": "VARCHAR",
             "awsRegion": "VARCHAR", "recipientAccountId": "VARCHAR", "errorCode": "VARCHAR",
-            "eventID": "VARCHAR", "requestID": "VARCHAR",
+            "eventID": "VARCHAR", "requestID": "VARCHAR", "sharedEventID": "VARCHAR", "errorMessage": "VARCHAR",
+            "eventCategory": "VARCHAR", "managementEvent": "VARCHAR", "readOnly": "VARCHAR",
+            "addendum": {"originalEventID": "VARCHAR"},
             "userIdentity": {"type": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR", "invokedBy": "VARCHAR",
                              "sessionContext": {"sessionIssuer": {"arn": "VARCHAR"}}},
             "resources": [{"ARN": "VARCHAR", "ARNPrefix": "VARCHAR"}],

@@ -13,8 +13,34 @@ CREATE OR REPLACE TEMP TABLE ct_record (
     region        VARCHAR, account VARCHAR, error_code VARCHAR, request_id VARCHAR,
     by_service    BOOLEAN, indirect BOOLEAN, principal VARCHAR, session VARCHAR,
     arns          STRUCT(arn VARCHAR, partial BOOLEAN)[],
-    params        JSON
+    params        JSON,
+    data          BOOLEAN,                 -- a data event; NULL: the record does not say
+    read_only     BOOLEAN,                 -- NULL: the record does not say
+    shared_id     VARCHAR, corrects VARCHAR, -- '' in nearly all
+    elsewhere     BOOLEAN,                 -- delivered to another account than the caller's
+    refusal       STRUCT(action VARCHAR, resource VARCHAR, layer VARCHAR, explicit BOOLEAN) -- what the error says of a refusal
 );
+
+-- What an errorMessage says about a refusal; NULL where it does not speak of this caller. The resource may be in quotes
+-- and then hold blanks (S3). The encoded message of EC2 comes last and is not kept.
+CREATE OR REPLACE TEMP MACRO ct_said(message) AS
+    regexp_extract(message,
+        'User: (\S+) is not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z0-9]+)(?: on (?:the )?resource:? (?:"([^"]+)"|([^\s"]+)))?(.*)',
+        ['who', 'action', 'quoted', 'plain', 'tail'], 's');
+
+CREATE OR REPLACE TEMP MACRO ct_layer(tail) AS
+    regexp_extract(tail,
+        '(because no|with an explicit deny in (?:an?|the)) ((?:[A-Za-z]+[ -]){1,4}(?:policy|boundary|policies))\b',
+        ['how', 'layer']);
+
+CREATE OR REPLACE TEMP MACRO ct_refusal(message, caller) AS
+    CASE WHEN contains(message, 'is not authorized to perform: ')
+          AND COALESCE(caller = '' OR ct_said(message).who = caller, true)
+         THEN {'action': ct_said(message).action,
+               'resource': rtrim(ct_said(message).quoted || ct_said(message).plain, '.,'),
+               'layer': lower(ct_layer(ct_said(message).tail).layer),
+               'explicit': starts_with(ct_layer(ct_said(message).tail).how, 'with')}
+    END;
 
 -- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv: a
 -- word with a meaning of its own, or the beginning that the value has to have (`i-`) or must not have (`!aws.`).

@@ -2,7 +2,7 @@
 -- grain: staged, one request of one native record (the columns of event); staged_line, one line of a gateway log, in
 --   the order of the files; staged_request, both as one; staged_rejected, one native record that could not be read (`day`:
 --   the day that it is of, where that much is known); staged_not_use, file and reason; staged_file, one file.
--- inputs: event (for its columns)
+-- inputs: event, trail_record, trail_shown (for their columns)
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE staged AS FROM event LIMIT 0;
@@ -44,3 +44,8 @@ CREATE OR REPLACE TEMP TABLE staged_file (
     records BIGINT NOT NULL,                  -- native records seen
     problem VARCHAR NOT NULL DEFAULT ''       -- why it was not read to its end; '' = it was
 );
+
+-- Of CloudTrail's records only (the columns of the tables of the same names).
+CREATE OR REPLACE TEMP TABLE staged_trail_record AS FROM trail_record LIMIT 0;
+
+CREATE OR REPLACE TEMP TABLE staged_trail_shown AS FROM trail_shown LIMIT 0;

@@ -134,7 +134,7 @@ def _lists(found: Comparison) -> dict[str, Any]:
 
 def attempt(one: Attempt) -> dict[str, Any]:
     """One line of the lists beside the grants."""
-    return {
+    document: dict[str, Any] = {
         "service": one.service,
         "action": one.action,
         "resource": one.resource,
@@ -144,6 +144,9 @@ def attempt(one: Attempt) -> dict[str, Any]:
         "last": _time(one.last),
         "note": one.note,
     }
+    if one.denied_by:
+        document["denied_by"] = [{"layer": d.layer, "explicit": d.explicit, "count": d.count} for d in one.denied_by]
+    return document
 
 
 def _time(value: datetime | date | None) -> str | None:

@@ -198,6 +198,7 @@ def _attempts(out: Printer, title: str, attempts: Sequence[Attempt]) -> None:
     out.line(title, style="bold")
     for a in attempts[:_MOST_ATTEMPTS]:
         what = " ".join(part for part in (a.service, a.action, visible(a.resource), visible(a.branch)) if part)
-        out.line(f"- {what}: {a.count:,} times, last {a.last:%Y-%m-%d}{f' ({a.note})' if a.note else ''}")
+        note = words.attempt_note(a)
+        out.line(f"- {what}: {a.count:,} times, last {a.last:%Y-%m-%d}{f' ({note})' if note else ''}")
     if len(attempts) > _MOST_ATTEMPTS:
         out.line(f"- and {len(attempts) - _MOST_ATTEMPTS:,} more (--json lists them)")

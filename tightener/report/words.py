@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tightener.results import Proposal, Study
-from tightener.tighten.compare import Comparison
+from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.grants import Status
 from tightener.tighten.wording import count
 
@@ -78,6 +78,20 @@ def not_seen(study: Study) -> list[str]:
         f"{count(n, 'event')} of {event}: read, but not mapped to an action" for event, n in study.comparison.unmapped
     )
     return lines
+
+
+def _article(layer: str) -> str:
+    return "an" if layer[0] in "aeiou" else "a"
+
+
+def attempt_note(one: Attempt) -> str:
+    """What is known of an attempt besides its request: where it stands, or which layer refused it."""
+    said = [
+        f"{f'an explicit deny in {_article(d.layer)}' if d.explicit else 'not allowed by any'} {d.layer}"
+        + (f", {d.count:,} times" if d.count != one.count else "")
+        for d in one.denied_by
+    ]
+    return "; ".join(part for part in (one.note, *said) if part)
 
 
 def proof_line(found: Proposal) -> str:

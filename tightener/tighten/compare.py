@@ -51,6 +51,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """The layer of AWS's policies that refused a request: by an explicit deny, or because nothing in it allows."""
+
+    layer: str
+    explicit: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A request worth a reader's eye that is no exercised grant: refused, around the gateway, used but not granted."""
 
@@ -62,6 +71,7 @@ class Attempt:
     first: datetime
     last: datetime
     note: str = ""
+    denied_by: tuple[Denial, ...] = ()  # refused only, where the log names the layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,7 @@ def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -
         terms=terms,
         grants=grants,
         ungranted=_attempts(con, "ungranted"),
-        refused=_attempts(con, "refused"),
+        refused=_refused(con, terms),
         around=_around(con, terms),
         unmapped=tuple((f"{service} {action}", count) for service, action, count in unmapped),
         uses=uses,
@@ -387,6 +397,19 @@ def _status(
 def _attempts(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[Attempt, ...]:
     rows = con.execute(query("attempt"), {"kind": kind, "most": MOST_ATTEMPTS}).fetchall()
     return tuple(Attempt(*row) for row in rows)
+
+
+def _refused(con: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[Attempt, ...]:
+    """The refused requests, with the layers that refused them as far as AWS named them."""
+    layers: dict[tuple[str, ...], list[Denial]] = {}
+    for *request, layer, explicit, uses in con.execute(
+        query("denied_by"), inputs_of(terms_agent(con), terms.window)
+    ).fetchall():
+        layers.setdefault(tuple(request), []).append(Denial(layer, explicit, uses))
+    return tuple(
+        replace(one, denied_by=tuple(layers.get((one.service, one.action, one.resource, one.branch), ())))
+        for one in _attempts(con, "refused")
+    )
 
 
 def _around(con: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[Attempt, ...]:

@@ -18,8 +18,9 @@ import pyarrow as pa
 from tightener.logs.files import LogFile, read_pieces
 from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
 from tightener.resources import query
+from tightener.services import observe
 from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
-from tightener.services.catalogue import rows
+from tightener.services.catalogue import arn_formats, catalogue_case, is_action, rows
 from tightener.services.outcomes import error_class
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,256}")
@@ -54,6 +55,10 @@ _MAP = pa.schema(
         ("when_wanted", pa.bool_()),
         ("pick", pa.string()),
         ("typed", pa.bool_()),  # the action has resource types, and they matter
+        ("prefix", pa.string()),
+        ("data_class", pa.string()),  # what kind of event it is: services/observe.py
+        ("management_class", pa.string()),
+        ("reads", pa.bool_()),
     ]
 )
 _SHAPE = pa.schema(
@@ -83,6 +88,13 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
     if not (_NAME.fullmatch(event_source) and _NAME.fullmatch(event_name)):
         problem = "eventSource or eventName is no name"
     requests = resolve(event_source, event_name)
+    leading = requests[0].action
+    kind = {
+        "prefix": leading.partition(":")[0],
+        "data_class": observe.data_class(leading),
+        "management_class": observe.management_class(leading),
+        "reads": observe.reads(leading),
+    }
     for nr, request in enumerate(requests):
         row = {
             "event_source": event_source,
@@ -92,6 +104,7 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
             "conditional": any(one.when_path or one.pick.startswith("dynamodb-") for one in requests),
             "problem": problem,
             "when_key": request.when_path.rpartition(".")[2],
+            **kind,
             "typed": request.mapped and request.needs_permission and bool(shapes(request.action)),
             **{
                 name: getattr(request, name)
@@ -244,7 +257,9 @@ class CloudTrail:
             self._records(con, reading, reading.exact_rows())
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
-        for name in ("partition", "event_type", "map", "shape", "template", "error", "problem", "bad"):
+        for name in (
+            "partition", "event_type", "map", "shape", "template", "error", "problem", "bad", "refused", "layer_name"
+        ):  # fmt: skip
             con.unregister(f"ct_{name}")
 
     @staticmethod
@@ -277,6 +292,13 @@ class CloudTrail:
         con.register(
             "ct_error", _table({"code": pa.string(), "outcome": pa.string()}, list(zip(codes, outcomes, strict=True)))
         )
+        said = con.execute("SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL ORDER BY ALL").fetchall()
+        refused = [(name, catalogue_case(name), bool(arn_formats(name))) for (name,) in said if is_action(name)]
+        con.register(
+            "ct_refused", _table({"named": pa.string(), "action": pa.string(), "typed": pa.bool_()}, refused)
+        )
+        layers = [(row["phrase"], row["layer"]) for row in rows("deny_layer")]
+        con.register("ct_layer_name", _table({"phrase": pa.string(), "layer": pa.string()}, layers))
         problems = list(reading.problems.items())
         con.register("ct_problem", _table({"file_id": pa.int32(), "problem": pa.string()}, problems))
         bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": pa.string()}
