@@ -1,9 +1,8 @@
--- question: which services has each gateway logged, and which AWS actions has CloudTrail shown, since when?
+-- question: which services has each source logged, and which actions of theirs?
 -- grain: source, service, action.
 -- inputs: event (all agents: what a source can show does not depend on who is looked at).
 -- parameters: $after (first moment behind the window).
-SELECT source, service, action, min(CAST(time AS DATE)) AS since
+SELECT DISTINCT source, service, action
 FROM event
 WHERE time < $after AND mapped
-GROUP BY ALL
 ORDER BY ALL;

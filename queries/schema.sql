@@ -83,6 +83,30 @@ CREATE TABLE IF NOT EXISTS trail_shown (
     records     BIGINT NOT NULL
 );
 
+-- grain: one digest file of CloudTrail's, which names the log files of about an hour of one region.
+CREATE TABLE IF NOT EXISTS digest_file (
+    uri         VARCHAR PRIMARY KEY,       -- absolute path
+    stamp       VARCHAR NOT NULL,          -- what the file system says of it, to know a changed file
+    chain       VARCHAR NOT NULL,          -- its name without the time: account, region and trail
+    account     VARCHAR NOT NULL, region VARCHAR NOT NULL,
+    s3_object   VARCHAR NOT NULL,          -- its own key, as it says
+    starts      TIMESTAMP, ends TIMESTAMP,
+    content     VARCHAR NOT NULL,          -- sha256 of its decompressed bytes, hex
+    previous    VARCHAR NOT NULL,          -- key of the digest file before it; '' = the first of its chain
+    previous_content VARCHAR NOT NULL,
+    problem     VARCHAR NOT NULL           -- why it could not be read; '' = it was
+);
+
+-- grain: digest file and log file that it names.
+CREATE TABLE IF NOT EXISTS digest_entry (
+    uri         VARCHAR NOT NULL, s3_object VARCHAR NOT NULL,
+    content     VARCHAR NOT NULL,          -- sha256 of the decompressed bytes that were delivered
+    oldest      TIMESTAMP, newest TIMESTAMP -- of its records
+);
+
+-- grain: log file as it lies on disk -> sha256 of its decompressed bytes.
+CREATE TABLE IF NOT EXISTS log_content (digest VARCHAR PRIMARY KEY, content VARCHAR NOT NULL);
+
 -- grain: agent and one granted (rule, action) text: the last log day known when the database first saw it.
 CREATE TABLE IF NOT EXISTS first_seen (
     agent VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, day DATE NOT NULL, PRIMARY KEY (agent, fingerprint)

@@ -82,6 +82,7 @@ def test_hostile_files_reconcile(tmp_path: Path, con) -> None:
     write(logs / "z.zst", zstandard.compress(text(line(7000))) + zstandard.compress(text(line(7001))))
     write(logs / ".hidden" / "x.jsonl", whole)
     write(logs / "CloudTrail-Digest" / "x.jsonl", whole)
+    write(logs / "CloudTrail-Insight" / "y.jsonl", whole)
     done = run(con, logs, tmp_path / "missing", tmp_path / "no*such")
     found = counts(done)
     cut = found.pop("cut.jsonl.gz")
@@ -96,8 +97,8 @@ def test_hostile_files_reconcile(tmp_path: Path, con) -> None:
     }
     told = {Path(p.path).name: p.message for p in done.problems}
     assert set(told) == {
-        "CloudTrail-Digest", "crc.jsonl.gz", "cut.jsonl.gz", "empty.jsonl", "hollow.jsonl.gz", "image.png", "missing",
-        "no*such", "words.txt",
+        "CloudTrail-Insight", "x.jsonl", "crc.jsonl.gz", "cut.jsonl.gz", "empty.jsonl", "hollow.jsonl.gz", "image.png",
+        "missing", "no*such", "words.txt",
     }  # fmt: skip
     assert told["empty.jsonl"] == "the file is empty"
     assert told["cut.jsonl.gz"].startswith("truncated gzip after ")

@@ -8,10 +8,12 @@ from datetime import date, timedelta
 
 import duckdb
 
+from tightener.logs import digests, trail
+from tightener.logs.trail import Gap, Trail
 from tightener.logs.usage import bounds
 from tightener.model import Window
 from tightener.resources import query
-from tightener.services.catalogue import access_levels, observability
+from tightener.services.catalogue import observability
 
 TRAIL = "cloudtrail"
 
@@ -23,6 +25,8 @@ class SourceCoverage:
     source: str
     services: tuple[str, ...]
     days: str
+    proved: int = 0  # full days whose files are all there and unaltered by CloudTrail's own digest files
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def full(self) -> int:
@@ -35,7 +39,7 @@ class Coverage:
 
     window: Window
     sources: tuple[SourceCoverage, ...]
-    trail_classes: Mapping[str, date]  # observability class -> first day on which CloudTrail showed one of it
+    trail: Trail  # what CloudTrail has shown of itself
     trail_sees_agent: bool  # some logged principal is this agent
     gateways: frozenset[str]  # the gateways that have logged this agent
 
@@ -46,13 +50,13 @@ class Coverage:
             s for s in self.sources if s.source in self.gateways or (s.source == TRAIL and self.trail_sees_agent)
         )
 
-    def observed(self, service: str, action: str) -> tuple[bool, ...]:
-        """Day by day: could at least one fully read source have shown this action?
+    def observed(self, service: str, action: str, resources: Sequence[str] | None = None) -> tuple[bool, ...]:
+        """Day by day: could at least one fully read source have shown this action on these resources (None = any)?
 
         An action that never leaves a line of its own (class `never`, such as iam:PassRole) is observed by nobody. A
         gateway's log covers its services for the agents that it serves, because what a gateway's policy grants can only
         be exercised through it;
-        CloudTrail covers a class of actions from the day on which it first showed one.
+        CloudTrail covers a class of actions from the day on which it first showed one, in the regions that it shows.
         """
         kind = observability(service, action)
         seen = [False] * self.window.days
@@ -60,8 +64,8 @@ class Coverage:
             return tuple(seen)
         for source in self.sources:
             if source.source == TRAIL:
-                since = self.trail_classes.get(trail_class(service, action))
-                if service != "aws" or since is None or not self.trail_sees_agent:
+                since = self.trail.since(action, resources) if service == "aws" and self.trail_sees_agent else None
+                if since is None:
                     continue
                 start = max(0, (since - self.window.first).days)
             elif source.source in self.gateways and service in source.services:
@@ -72,8 +76,8 @@ class Coverage:
                 seen[day] = seen[day] or source.days[day] == "f"
         return tuple(seen)
 
-    def why_not(self, service: str, action: str) -> str:
-        """One sentence on why an action with few observed days could not be seen."""
+    def why_not(self, service: str, action: str, resources: Sequence[str] | None = None) -> str:
+        """One sentence on why an action with few observed days could not be seen, and what there is to switch on."""
         kind = observability(service, action)
         if kind == "never":
             return "no log shows this action: it is checked, but never called by itself"
@@ -83,22 +87,8 @@ class Coverage:
         if service == "aws" and any(s.source == TRAIL for s in self.sources):
             if not self.trail_sees_agent:
                 return "CloudTrail was read, but no principal in it is mapped to this agent"
-            if kind.startswith("data:"):
-                return f"the trail has shown no data event of {kind.removeprefix('data:')}: switch on its data events"
-            return "the trail has shown no event of this class"
+            return self.trail.why_not(action, resources)
         return f"no source that was read covers the service {service}"
-
-
-def trail_class(service: str, action: str) -> str:
-    """The class that a trail records or leaves out as a whole: management or a kind of data event, reads or writes.
-
-    A trail's selectors choose by exactly these (read-only, write-only, data event types), so one event of a class
-    shows that the class is recorded, and says nothing about any other.
-    """
-    kind = observability(service, action)
-    levels = access_levels(action)
-    direction = "read" if levels and set(levels) <= {"Read", "List"} else "write"
-    return f"{kind if kind.startswith('data:') else 'management'} {direction}"
 
 
 def measure(
@@ -115,20 +105,28 @@ def measure(
     for source, day, holed in con.execute(query("coverage"), {"first": first, "after": after}).fetchall():
         alive.setdefault(source, {})[day] = holed
     services: dict[str, set[str]] = {}
-    classes: dict[str, date] = {}
-    for source, service, action, since in con.execute(query("covered_class"), {"after": after}).fetchall():
+    actions: set[str] = set()
+    for source, service, action in con.execute(query("covered_class"), {"after": after}).fetchall():
         services.setdefault(source, set()).add(service)
         if source == TRAIL:
-            kind = trail_class(service, action)
-            classes[kind] = min(since, classes.get(kind, since))
+            actions.add(action)
+    shown = trail.read(con, window, actions)
+    proved = digests.proved(con, window, shown.places)
+    holed = (trail.holed(shown.gaps, proved) | digests.holes(con)) if TRAIL in alive else frozenset()
     every_day = [window.first + timedelta(days=i) for i in range(window.days)]
-    sources = tuple(
-        SourceCoverage(
-            source=source,
-            services=tuple(sorted(covers.get(source, services.get(source, ())))),
-            days="".join("n" if d not in days else "p" if days[d] else "f" for d in every_day),
+    found = []
+    for source, days in sorted(alive.items()):
+        own = source == TRAIL
+        letters = "".join("n" if d not in days else "p" if days[d] or (own and d in holed) else "f" for d in every_day)
+        found.append(
+            SourceCoverage(
+                source=source,
+                services=tuple(sorted(covers.get(source, services.get(source, ())))),
+                days=letters,
+                proved=sum(own and d in proved for d, letter in zip(every_day, letters, strict=True) if letter == "f"),
+                gaps=tuple(gap for gap in shown.gaps if gap.day not in proved) if own else (),
+            )
         )
-        for source, days in sorted(alive.items())
-    )
+    sources = tuple(found)
     gateways = frozenset(source for (source,) in con.execute(query("agent_source"), {"agent": agent}).fetchall())
-    return Coverage(window, sources, classes, trail_sees_agent, gateways)
+    return Coverage(window, sources, shown, trail_sees_agent, gateways)

@@ -22,7 +22,8 @@ _DAMAGE: tuple[type[Exception], ...] = (
     zstandard.ZstdError,
     EOFError,
 )
-_SKIPPED = ("CloudTrail-Digest", "CloudTrail-Insight")
+_DIGESTS = "CloudTrail-Digest"
+_SKIPPED = ("CloudTrail-Insight",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,15 @@ class Found:
 
     files: tuple[LogFile, ...]
     problems: tuple[Problem, ...]
+    digests: tuple[str, ...] = ()  # CloudTrail's digest files, which name the log files that there must be
 
 
 def find(paths: Sequence[str]) -> Found:
     """Every file under the paths (files, folders with all that is in them, globs), each once, sorted by path.
 
-    Hidden files and folders are skipped below a named folder; so are CloudTrail's digest and Insights folders, which
-    hold no API calls. What is missing, empty or unreadable comes back as a problem.
+    Hidden files and folders are skipped below a named folder; so are CloudTrail's Insights folders, which hold no API
+    calls. What lies in a folder of CloudTrail's digest files is one of those, and no log. What is missing, empty or
+    unreadable comes back as a problem.
     """
     files: dict[str, LogFile] = {}
     problems: list[Problem] = []
@@ -71,8 +74,11 @@ def find(paths: Sequence[str]) -> Found:
             problems.append(Problem(text, "there is no such file or folder"))
         for one in matched:
             _add(Path(one), files, problems)
+    digests = tuple(path for path in sorted(files) if _DIGESTS in Path(path).parts)
     return Found(
-        tuple(files[path] for path in sorted(files)), tuple(sorted(dict.fromkeys(problems), key=lambda p: p.path))
+        tuple(files[path] for path in sorted(files.keys() - set(digests))),
+        tuple(sorted(dict.fromkeys(problems), key=lambda p: p.path)),
+        digests,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from tightener.errors import LogError, Place
-from tightener.logs import staging
+from tightener.logs import digests, staging
 from tightener.logs.files import LogFile, Problem, compression, digest, find, head
 from tightener.logs.formats import FORMATS
 from tightener.logs.formats.field_map import FieldMap, Mapped
@@ -79,6 +79,7 @@ class _Plan:
     fresh: tuple[LogFile, ...]
     already_read: int
     problems: tuple[Problem, ...]
+    digests: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -121,7 +122,12 @@ def ingest(
         done_bytes += sum(file.size for file in batch)
         records += sum(one.records for one in sums)
         progress(Progress(done, total, records, done_bytes, total_bytes))
-    problems = [*reading.problems, *(Problem(one.path, one.problem) for one in files if one.problem)]
+    digests.read(con, plan.digests)
+    problems = [
+        *reading.problems,
+        *digests.problems(con),
+        *(Problem(one.path, one.problem) for one in files if one.problem),
+    ]
     return IngestReport(
         tuple(files), _by_source(files), plan.already_read, tuple(sorted(problems, key=lambda p: (p.path, p.message)))
     )
@@ -170,7 +176,7 @@ def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> _Plan:
     shared, gone = _shared(con, [known[file.path][0] for file in changed], {file.path for file in (*fresh, *changed)})
     already -= len({file.path for file in found.files} & {file.path for file in shared})
     anew = tuple(sorted((*changed, *shared), key=lambda f: f.path))
-    return _Plan(anew, tuple(fresh), already, (*problems, *gone))
+    return _Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
 
 
 def _shared(
@@ -241,11 +247,11 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
         if Path(file.path).stat().st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
             stamps[file.path] = stamp
     staging.prepare(con)
-    digests = _stage(reading, files)  # before the transaction: an error that a format can do without would end it
+    hashes = _stage(reading, files)  # before the transaction: an error that a format can do without would end it
     con.begin()
     try:
         _forget(con, opened)
-        sums = _take(reading, files, digests) if files else []
+        sums = _take(reading, files, hashes) if files else []
         keys = [f"stamp:{path}" for path in stamps]
         con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
         con.commit()
@@ -272,12 +278,12 @@ def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[i
     """Read the files into the temporary tables. Returns their digests, which are worked out meanwhile."""
     try:
         with ThreadPoolExecutor(1, initializer=_stand_back) as pool:
-            digests = pool.map(digest, [file.path for file, _ in files])
+            hashes = pool.map(digest, [file.path for file, _ in files])
             for one in reading.formats:
                 its = [file for file, found in files if found is one]
                 if its:
                     one.stage(reading.con, its)
-            return dict(zip((file.id for file, _ in files), digests, strict=True))
+            return dict(zip((file.id for file, _ in files), hashes, strict=True))
     except OSError as error:
         raise LogError(
             f"a log file went away while it was read: {error.strerror}",
@@ -293,7 +299,7 @@ def _stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: Mapping[int, str]) -> list[FileSum]:
+def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Mapping[int, str]) -> list[FileSum]:
     """Tell duplicates, store what is staged, and write the ledger. Inside the batch's transaction."""
     con = reading.con
     latest = reading.now + timedelta(days=1)
@@ -317,7 +323,7 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], digests: M
             )
         counts = (records, accepted, duplicate, rejected, not_use)
         sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
-        about = (number, file.path, found.name, found.source, file.size, digests[number])
+        about = (number, file.path, found.name, found.source, file.size, hashes[number])
         ledger.append([*about, *counts, first, last, problem, reading.now])
     if len(sums) != len(files):
         missing = sorted({file.path for file, _ in files} - {one.path for one in sums})

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from tightener.config import Config
-from tightener.logs import usage
+from tightener.logs import digests, usage
 from tightener.logs.formats.field_map import TryResult
 from tightener.logs.ingest import IngestReport
 from tightener.policy.verify import SetVerdict
@@ -113,7 +113,8 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
             for uri, problem in con.execute(
                 "SELECT uri, problem FROM log_file WHERE problem <> '' ORDER BY uri"
             ).fetchall()
-        ],
+        ]
+        + [{"file": p.path, "problem": p.message} for p in digests.problems(con)],
     }
 
 

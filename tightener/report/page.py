@@ -113,4 +113,6 @@ def _coverage(study: Study) -> tuple[CoverageRow, ...]:
 
 
 def _attempt(a: Attempt) -> AttemptRow:
-    return AttemptRow(a.service, a.action, a.resource, a.branch, a.count, a.first.date(), a.last.date(), note=words.attempt_note(a))
+    return AttemptRow(
+        a.service, a.action, a.resource, a.branch, a.count, a.first.date(), a.last.date(), note=words.attempt_note(a)
+    )

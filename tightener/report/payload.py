@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from tightener.logs.coverage import TRAIL
 from tightener.report.words import sentence
 from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt, Comparison
@@ -114,6 +115,7 @@ def _common(study: Study) -> dict[str, Any]:
                 "partial": s.days.count("p"),
                 "none": s.days.count("n"),
                 "days": s.days,
+                **({"proved_by_digest": s.proved, "gaps": [str(gap) for gap in s.gaps]} if s.source == TRAIL else {}),
             }
             for s in terms.coverage.sources
         ],

@@ -54,7 +54,10 @@ def coverage_lines(comparison: Comparison) -> list[str]:
         named = (
             f"; not {', '.join(holes[:5])}{f' and {len(holes) - 5} more' if len(holes) > 5 else ''}" if holes else ""
         )
-        lines.append(f"{source.source}: {source.full} of {len(source.days)} days whole{named}")
+        proved = f", {source.proved} proved by digest" if source.proved else ""
+        gaps = [str(gap) for gap in source.gaps]
+        lost = f"; gaps: {', '.join(gaps[:3])}{f' and {len(gaps) - 3} more' if len(gaps) > 3 else ''}" if gaps else ""
+        lines.append(f"{source.source}: {source.full} of {len(source.days)} days whole{proved}{named}{lost}")
     return lines
 
 

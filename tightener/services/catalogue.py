@@ -16,6 +16,7 @@ import orjson
 
 AWS = "aws"
 ASSUMED = "assumed"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,32 @@ def arn_formats(action: str) -> tuple[str, ...]:
 
 
 def observability(service: str, action: str) -> str:
-    """What a log can show of an action: `never`, `data:TYPE`, `management`, or `assumed` when no row says.
+    """What a log can show of an action: `never`, `data:TYPE`, `management`, `unknown`, or `assumed` when no row says.
 
     The first row of observability.csv whose pattern matches wins. `never`: absence from the log says nothing.
-    `data:TYPE`: it is logged only where data events of that resource type are collected.
+    `data:TYPE`: it is logged only where data events of that resource type are collected. `unknown`: no API operation
+    is known to need the action, so what a service's calls are in general says nothing about it.
     """
+    found = _observability(service, action)
+    if found in (ASSUMED, "management") and service == AWS and action.lower() in _uncalled():
+        return UNKNOWN
+    return found
+
+
+@cache
+def _observability(service: str, action: str) -> str:
     for row in rows("observability"):
         if row["service"] == service and action_regex(row["pattern"]).fullmatch(action):
             return row["class"]
     return ASSUMED
+
+
+@cache
+def _uncalled() -> frozenset[str]:
+    """The IAM actions that no operation is mapped to (dev/uncalled_actions.py), in lower case."""
+    return frozenset(
+        f"{row['prefix']}:{name}".lower() for row in rows("uncalled_action") for name in row["actions"].split()
+    )
 
 
 def known_actions(service: str) -> tuple[str, ...]:

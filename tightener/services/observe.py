@@ -1,38 +1,30 @@
 """What of an AWS action a CloudTrail trail shows, and by which of its switches: services/data/*.csv, each with a basis.
 
-A trail's selectors choose by category (management events, data events of one resource type), by direction (reads,
-writes), and may leave out all management events of a few services. So an event shows that its very class is recorded,
-and says nothing about any other.
+A trail's selectors choose by category (management events, data events of one resource type) and by direction (reads,
+writes), and it may leave out the management events of a few services. So an event shows that its very class is
+recorded, and says nothing about any other.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-from tightener.services.catalogue import (
-    access_levels,
-    action_regex,
-    observability,
-    rows,
-)
+from tightener.services.catalogue import access_levels, action_regex, observability, rows
 
 MANAGEMENT = "management"
+GLOBAL = "management:global"
+STS = "management:sts"  # recorded like any management event, but of no use to tell which regions are
 
 
 @cache
-def _excluded() -> dict[str, str]:
-    return {row["prefix"]: row["name"] for row in rows("trail_exclusion")}
-
-
-@cache
-def _homes() -> dict[str, str]:
-    return {row["prefix"]: row["region"] for row in rows("global_service")}
+def _groups() -> dict[str, str]:
+    return {row["prefix"]: row["group"] for row in rows("trail_group")}
 
 
 def management_class(action: str) -> str:
     """`ec2:RunInstances` -> `management`; `kms:Decrypt` -> `management:kms`, because a trail may leave those out."""
-    name = _excluded().get(action.partition(":")[0].lower())
-    return f"{MANAGEMENT}:{name}" if name else MANAGEMENT
+    group = _groups().get(action.partition(":")[0].lower())
+    return f"{MANAGEMENT}:{group}" if group else MANAGEMENT
 
 
 def data_class(action: str) -> str:
@@ -52,9 +44,5 @@ def reads(action: str) -> bool:
 
 def trail_class(action: str) -> tuple[str, bool]:
     """The class that a trail records or leaves out as a whole, and whether the call is a read."""
-    return data_class(action) or management_class(action), reads(action)
-
-
-def home(action: str) -> str:
-    """The region to which a service without regions delivers all its events (`iam` -> `us-east-1`); '' for others."""
-    return _homes().get(action.partition(":")[0].lower(), "")
+    kind = data_class(action) or management_class(action)
+    return MANAGEMENT if kind == STS else kind, reads(action)

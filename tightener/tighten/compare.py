@@ -331,7 +331,7 @@ def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, f
                 doubtful=doubts.get((rule.index, action), 0),
                 unmapped=sum(n for s, a, n in found.unmapped if _might_be(s, a, rule.service, action)),
             )
-            observed = sum(terms.coverage.observed(rule.service, action))
+            observed = sum(terms.coverage.observed(rule.service, action, rule.body.resources))
             since = terms.granted_since.get((rule.index, pattern))
             status, note = _status(rule, action, evidence, observed, since, terms)
             if other is not None and not evidence.uses:
@@ -381,7 +381,7 @@ def _status(
     if evidence.partial_uses:
         return Status.EXERCISED, "only by calls whose log line hides what exactly they touched"
     if not observed:
-        return Status.UNOBSERVABLE, terms.coverage.why_not(rule.service, action)
+        return Status.UNOBSERVABLE, terms.coverage.why_not(rule.service, action, rule.body.resources)
     if observed < terms.days_needed:
         return Status.UNOBSERVABLE, f"could be seen on {observed} days only; {terms.days_needed} are needed"
     if evidence.doubtful:

@@ -292,11 +292,11 @@ class CloudTrail:
         con.register(
             "ct_error", _table({"code": pa.string(), "outcome": pa.string()}, list(zip(codes, outcomes, strict=True)))
         )
-        said = con.execute("SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL ORDER BY ALL").fetchall()
+        said = con.execute(
+            "SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL ORDER BY ALL"
+        ).fetchall()
         refused = [(name, catalogue_case(name), bool(arn_formats(name))) for (name,) in said if is_action(name)]
-        con.register(
-            "ct_refused", _table({"named": pa.string(), "action": pa.string(), "typed": pa.bool_()}, refused)
-        )
+        con.register("ct_refused", _table({"named": pa.string(), "action": pa.string(), "typed": pa.bool_()}, refused))
         layers = [(row["phrase"], row["layer"]) for row in rows("deny_layer")]
         con.register("ct_layer_name", _table({"phrase": pa.string(), "layer": pa.string()}, layers))
         problems = list(reading.problems.items())
