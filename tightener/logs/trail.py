@@ -35,7 +35,12 @@ class Gap:
 
     def __str__(self) -> str:
         first, last = self.hours[0], self.hours[-1]
-        when = "all day" if len(self.hours) == 24 else f"{first:02}:00 to {last:02}:59"
+        if len(self.hours) == 24:
+            when = "all day"
+        elif last - first + 1 == len(self.hours):
+            when = f"{first:02}:00 to {last:02}:59"
+        else:
+            when = f"{len(self.hours)} hours between {first:02}:00 and {last:02}:59"
         return f"{self.day} {self.region} {when}"
 
 
@@ -169,7 +174,11 @@ def find_gaps(account: str, region: str, seen: Mapping[datetime, int]) -> list[G
         slots = [slot for slot in slots if first <= slot <= last]
         absent = [slot for slot in slots if slot not in seen]
         total = sum(seen.get(slot, 0) for slot in slots)
-        if absent and len(absent) <= max(1, len(slots) * (1 - _EXPECTED)) and total >= _BUSY * len(slots):
+        if (
+            absent
+            and len(absent) <= max(1, len(slots) * (1 - _EXPECTED))
+            and total >= _BUSY * (len(slots) - len(absent))
+        ):
             for slot in absent:
                 missing[slot.date()].append(slot.hour)
     return [Gap(account, region, day, tuple(hours)) for day, hours in sorted(missing.items())]
