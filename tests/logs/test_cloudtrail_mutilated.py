@@ -140,3 +140,8 @@ def test_behind_a_broken_record_one_with_another_first_key_is_not_lost():
     found = exact(json.dumps([sound, None, broken, odd, sound]).encode())
     assert [one.position for one in found.records] == [1, 4, 5]
     assert found.bad == [(2, "not a JSON object"), (3, "not JSON")]
+
+
+def test_an_empty_array_among_broken_records_is_counted():
+    found = exact(b'[{"eventName": "A"}, [], {"eventName": Infinity}, {"eventName": "B"}]')
+    assert (len(found.records), [position for position, _ in found.bad]) == (2, [2, 3])

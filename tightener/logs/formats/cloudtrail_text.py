@@ -25,7 +25,7 @@ _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]+)"')
 # What may follow a whole record: the end, or another value of the list - not a key, which goes on inside an object.
 _FOLLOWS = re.compile(rb'\s*(?:\]|$|,?\s*(?:[^\s",:]|"(?:[^"\\]|\\.)*"\s*[,\]]))', re.DOTALL)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
-_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}"]+', re.DOTALL)
+_WORD = re.compile(rb'\[\s*\]|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}"]+', re.DOTALL)
 
 
 class IrregularError(ValueError):
