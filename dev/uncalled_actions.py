@@ -37,7 +37,7 @@ def called() -> set[str]:
 def text() -> str:
     """The text of the file: a row a prefix, its actions without the prefix."""
     known = called()
-    basis = f"generated: no operation of botocore {version('botocore')} is mapped to it"
+    basis = f"inferred: no operation of botocore {version('botocore')} is mapped to it"
     lines = ["prefix,actions,basis"]
     for prefix in prefixes():
         names = [name.partition(":")[2] for name in actions(prefix) if name.lower() not in known]

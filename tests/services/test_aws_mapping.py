@@ -81,6 +81,7 @@ def test_the_page_is_up_to_date(mapping, classes):
         ("unsigned_operations", "unsigned_operation.csv"),
         ("arn_templates", "arn_template_inferred.csv"),
         ("nameable_kinds", "nameable_kind.csv"),
+        ("uncalled_actions", "uncalled_action.csv"),
     ],
 )
 def test_generated_rows_are_what_the_script_writes(monkeypatch, tmp_path, name, target):
@@ -99,7 +100,9 @@ def test_rows_name_actions_and_say_why(name):
 
 def test_every_other_row_says_why_too():
     templates = ("arn_template", "arn_template_inferred")
-    for name in (*templates, "event_source", "unsigned_operation", "resource_kind", "partition", "nameable_kind"):
+    of_trails = ("deny_layer", "read_only", "trail_group", "uncalled_action", "observability", "error_class")
+    others = ("event_source", "unsigned_operation", "resource_kind", "partition", "nameable_kind")
+    for name in (*templates, *others, *of_trails):
         for row in rows(name):
             assert row["basis"].partition(":")[0] in {"measured", "documented", "inferred"}, row
 
