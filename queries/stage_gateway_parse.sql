@@ -1,6 +1,6 @@
 -- question: what do the lines of gateway logs hold, field by field, and which of them cannot be read?
 -- grain: one line that is not blank (gw_line). `reason` is NULL where it can be read.
--- inputs: gw_text (file_id, position, mapped, line), read once: lines as text; staged_line, staged_line_file: lines that
+-- inputs: gw_text (file_id, position, mapped, line), read once: lines as text; staged_line: lines that
 --   stage_gateway_read.sql has parsed, and that are neither plain nor doubtful
 -- parameters: parsed (whether those of staged_line belong to it)
 -- TRY: one line that is no JSON must not end the query.
@@ -36,10 +36,10 @@ checked AS (
              THEN gw_mistyped(line) END AS mistyped
     FROM parsed
     UNION ALL
-    SELECT f.file_id, l.rowid - f.first_row + 1, true, NULL, true, moment, id, agent, session, service, action, resource,
-           resources, branch, args, decision, approval, outcome, error_code, request_id, v, enforced, NULL
-    FROM staged_line AS l JOIN staged_line_file AS f USING (file_index)
-    WHERE $parsed AND NOT l.plain AND NOT l.doubtful
+    SELECT file_id, position, true, NULL, true, moment, id, agent, session, service, action, resource, resources, branch,
+           args, decision, approval, outcome, error_code, request_id, v, enforced, NULL
+    FROM staged_line
+    WHERE $parsed AND NOT plain AND NOT doubtful
 ),
 typed AS (
     SELECT *, CASE WHEN approval IS NOT NULL AND json_type(approval) = 'OBJECT'

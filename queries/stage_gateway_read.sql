@@ -1,11 +1,10 @@
 -- question: what do the lines of whole, uncompressed gateway logs hold, and which of them are as plain as nearly all are?
--- grain: one line that is not blank, in the order of the files (staged_line). `plain`: exactly one request, with nothing to
+-- grain: one line that is not blank, in the order of the files and of their lines. `plain`: exactly one request, with nothing to
 --   look at again. `doubtful`: only the line's own text can say what is wrong or missing. The others are in between.
--- inputs: staged_line (empty), the files themselves: DuckDB reads them side by side on all cores
+-- inputs: the files themselves: DuckDB reads them side by side on all cores
 -- parameters: paths
 -- A line that is no JSON comes as a row of NULLs (ignore_errors), hence as doubtful.
 
-INSERT INTO staged_line
 WITH line AS (
     SELECT *, file_index, gw_time(time) AS moment, lower(service) AS service_name,
            id IS NULL OR moment IS NULL
@@ -31,8 +30,8 @@ SELECT file_index, COALESCE(doubt, false) AS doubtful,
            AND CASE WHEN resource IS NOT NULL THEN NOT contains(resource, '/.') AND ascii(resource) <> 46 ELSE true END
            AND CASE WHEN branch IS NOT NULL THEN NOT contains(branch, '/.') AND ascii(branch) <> 46 ELSE true END,
            false) AS plain, -- (46 is a full stop: such paths are looked at one by one)
-       moment, id, agent, session, service_name, action, resource, resources,
-       CASE WHEN plain THEN gw_branch(branch) ELSE branch END, args, decision, approval, outcome, error_code,
-       request_id, v, enforced,
+       moment, id, agent, session, service_name AS service, action, resource, resources::VARCHAR AS resources,
+       CASE WHEN plain THEN gw_branch(branch) ELSE branch END AS branch, args::VARCHAR AS args, decision,
+       approval::VARCHAR AS approval, outcome, error_code, request_id, v::VARCHAR AS v, enforced::VARCHAR AS enforced,
        CASE WHEN plain THEN gw_outcome(outcome, decision, true, NULL, NULL) END AS class
 FROM line;

@@ -50,7 +50,7 @@ class Gateway:
     def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
         """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
         problems: dict[int, str] = {}
-        parsed = whole.read(con, self.source, files)
+        parsed = whole.read(con, files)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for file in files:
@@ -157,12 +157,20 @@ def _fold_actions(con: duckdb.DuckDBPyConnection, source: str) -> None:
     found = con.execute(
         "SELECT DISTINCT action FROM staged_request WHERE source = ? AND service = 'aws'", [source]
     ).fetchall()
-    for action in sorted(name for (name,) in found if catalogue_case(name) != name):
-        for table, whose in (("staged", "source = $source AND"), ("staged_line", "")):
-            con.execute(
-                f"UPDATE {table} SET action = $new WHERE {whose} service = 'aws' AND action = $old",  # noqa: S608 - two literals
-                {"new": catalogue_case(action), "old": action} | ({"source": source} if whose else {}),
-            )
+    folded = {name: catalogue_case(name) for (name,) in found if catalogue_case(name) != name}
+    if not folded:
+        return
+    names = {"old": list(folded), "new": list(folded.values())}
+    con.execute("CREATE OR REPLACE TEMP TABLE gw_folded AS SELECT unnest($old) AS old, unnest($new) AS new", names)
+    con.execute(
+        "UPDATE staged SET action = f.new FROM gw_folded AS f WHERE source = ? AND service = 'aws' AND action = f.old",
+        [source],
+    )
+    lines = con.sql(
+        "SELECT l.* REPLACE (CASE WHEN l.service = 'aws' THEN COALESCE(f.new, l.action) ELSE l.action END AS action)"
+        " FROM staged_line AS l LEFT JOIN gw_folded AS f ON f.old = l.action"
+    ).to_arrow_table()
+    con.register("staged_line", lines)
 
 
 def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from tightener.logs.files import LIMIT, LogFile
 from tightener.logs.formats import lines
+from tightener.logs.staging import LINE
 from tightener.resources import query
 
 _STEP = 1 << 13
@@ -43,8 +45,8 @@ class Whole:
     breaks: _Breaks
 
 
-def read(con: duckdb.DuckDBPyConnection, source: str, files: Sequence[LogFile]) -> dict[int, Whole]:
-    """Fill `staged_line` and `staged_line_file` with the files that can be read so: file id -> what was read.
+def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, Whole]:
+    """Register the lines of the files that can be read so as `staged_line`: file id -> what was read.
 
     Must not be called inside a transaction, because what DuckDB fails on ends one. Raises OSError.
     """
@@ -52,22 +54,32 @@ def read(con: duckdb.DuckDBPyConnection, source: str, files: Sequence[LogFile]) 
     if not fit:
         return {}
     con.execute(query("stage_gateway_macros"))
+    con.execute("SET preserve_insertion_order = true")  # a line's number is its place
     with ThreadPoolExecutor(1) as pool:
         counted = pool.map(_breaks, [file.path for file in fit])
         try:
-            con.execute(query("stage_gateway_read"), {"paths": [file.path for file in fit]})
+            paths = [file.path for file in fit]
+            table = con.sql(query("stage_gateway_read"), params={"paths": paths}).to_arrow_table()
         except duckdb.Error:  # a line that is too long, a file that changes meanwhile: text shows which
             return {}
-        every = list(counted)
+        breaks = list(counted)
+    index = table["file_index"].to_numpy().astype(np.int64)
+    first = np.searchsorted(index, np.arange(len(fit) + 1))
+    if np.any(np.diff(index) < 0):  # not in the order of the files
+        return {}
+    place = np.arange(len(index)) - first[index] + 1
+    plain, odd = (table[name].to_numpy() for name in ("plain", "doubtful"))
     found: dict[int, Whole] = {}
-    rows: list[tuple[int, int, int, str]] = []
-    for index, first, count, plain, doubtful in con.execute(query("stage_gateway_whole")).fetchall():
-        file, breaks = fit[index], every[index]
-        if breaks.lines == count and len(doubtful) * _FEW <= count:
-            found[file.id] = Whole(plain, tuple(doubtful), breaks)
-            rows.append((index, file.id, first, source))
-    if rows:
-        con.executemany("INSERT INTO staged_line_file VALUES (?, ?, ?, ?)", rows)
+    for number, file in enumerate(fit):
+        part = slice(first[number], first[number + 1])
+        lines_read, doubts = part.stop - part.start, place[part][odd[part]].tolist()
+        if breaks[number].lines == lines_read > 0 and len(doubts) * _FEW <= lines_read:
+            found[file.id] = Whole(int(plain[part].sum()), tuple(doubts), breaks[number])
+    ids = np.array([file.id for file in fit], np.int32)[index]
+    table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
+    if len(found) < len(fit):
+        table = table.filter(pa.array(np.isin(ids, list(found))))
+    con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
 
 
