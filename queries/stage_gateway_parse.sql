@@ -1,7 +1,7 @@
 -- question: what do the lines of gateway logs hold, field by field, and which of them cannot be read?
 -- grain: one line that is not blank (gw_line). `reason` is NULL where it can be read.
 -- inputs: gw_text (file_id, position, mapped, line), read once: lines as text; staged_line: lines that
---   stage_gateway_read.sql has parsed, and that are neither plain nor doubtful
+--   stage_gateway_read.sql has parsed, and that are neither plain nor calls nor doubtful
 -- parameters: parsed (whether those of staged_line belong to it)
 -- TRY: one line that is no JSON must not end the query.
 
@@ -39,7 +39,7 @@ checked AS (
     SELECT file_id, position, true, NULL, true, moment, id, agent, session, service, action, resource, resources, branch,
            args, decision, approval, outcome, error_code, request_id, v, enforced, NULL
     FROM staged_line
-    WHERE $parsed AND NOT plain AND NOT doubtful
+    WHERE $parsed AND NOT plain AND NOT call AND NOT doubtful
 ),
 typed AS (
     SELECT *, CASE WHEN approval IS NOT NULL AND json_type(approval) = 'OBJECT'
@@ -49,7 +49,7 @@ typed AS (
 SELECT file_id, position, mapped, unnamed, id, agent, session, service, action, resource, resources,
        branch, CASE WHEN service = 'tools' THEN args END AS args, decision, verdict.state AS state,
        gw_time(verdict.at) AS decided_at,
-       COALESCE(outcome, CASE WHEN error_code <> '' THEN 'error' END) AS outcome, COALESCE(error_code, '') AS error_code,
+       gw_result(outcome, error_code) AS outcome, COALESCE(error_code, '') AS error_code,
        request_id, COALESCE(enforced <> 'false', true) AS enforced, moment,
        CASE
            -- nearly every line is in order, and this one test says so; the others then see few lines

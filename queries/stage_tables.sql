@@ -13,7 +13,7 @@ CREATE OR REPLACE TEMP VIEW staged_request AS
 FROM staged
 UNION ALL
 SELECT file_id, position, 0::USMALLINT, 'gateway', id, moment, agent, '', COALESCE(session, ''), service, action,
-       COALESCE(resource, ''), branch, '', class, decision, NULL, COALESCE(request_id, ''), false, false, true
+       COALESCE(resource, ''), branch, '', class, decision, approved_at, COALESCE(request_id, ''), false, false, true
 FROM staged_line
 WHERE plain;
 

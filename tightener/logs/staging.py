@@ -19,9 +19,9 @@ _TEXTS = (
 )
 LINE = pa.schema(
     [
-        *[("doubtful", pa.bool_()), ("plain", pa.bool_()), ("moment", pa.timestamp("us"))],
+        *[("doubtful", pa.bool_()), ("plain", pa.bool_()), ("call", pa.bool_()), ("moment", pa.timestamp("us"))],
         *[(name, pa.string()) for name in _TEXTS],
-        *[("file_id", pa.int32()), ("position", pa.int64())],
+        *[("approved_at", pa.timestamp("us")), ("file_id", pa.int32()), ("position", pa.int64())],
     ]
 )
 

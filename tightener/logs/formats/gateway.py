@@ -20,7 +20,6 @@ from tightener.logs.formats import lines, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
-from tightener.services.outcomes import error_class
 from tightener.services.semantics import normalise_path
 
 _REQUIRED = ("time", "agent", "service", "action", "decision")
@@ -60,8 +59,8 @@ class Gateway:
                     yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
 
         counted = stage_lines(con, self.source, batches(), parsed=True)
-        plain = {number: one.plain for number, one in parsed.items()}
-        rows = [(f.id, counted.get(f.id, 0) + plain.get(f.id, 0), problems.get(f.id, "")) for f in files]
+        sound = {number: one.sound for number, one in parsed.items()}
+        rows = [(f.id, counted.get(f.id, 0) + sound.get(f.id, 0), problems.get(f.id, "")) for f in files]
         con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
 
 
@@ -70,19 +69,21 @@ def stage_lines(
 ) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 
-    `parsed`: and those of `staged_line` that are not plain. Returns how many lines that are not blank each file has.
+    `parsed`: and what is left of `staged_line`. Returns how many lines that are not blank each file has, without those
+    that whole.read counts.
     """
     con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
-    con.execute(query("stage_gateway_macros"))
+    whole.macros(con)
     con.execute(query("stage_gateway_parse"), {"parsed": parsed})
     con.unregister("gw_text")
-    con.execute(query("stage_gateway_args"))
-    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_error": _errors(con)}
+    for statement in duckdb.extract_statements(query("stage_gateway_args")):
+        con.execute(statement, {"parsed": parsed} if statement.named_parameters else {})
+    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con)}
     for name, table in tables.items():
         con.register(name, table)
     con.register("gw_secret", _secrets(con))
     for statement in duckdb.extract_statements(query("stage_gateway")):
-        wanted = {"source": source, "secret": value_pattern()}
+        wanted = {"source": source, "secret": value_pattern(), "parsed": parsed}
         con.execute(statement, {name: wanted[name] for name in statement.named_parameters})
     for name in (*tables, "gw_secret"):
         con.unregister(name)
@@ -139,12 +140,6 @@ def _leaves_of(name: str | None, raw: str) -> list[tuple[str, str]]:
         return leaves(name, raw)
     except (json.JSONDecodeError, RecursionError):  # DuckDB's reader forgives a comma too many; one literal argument
         return [(name or "", raw)]
-
-
-def _errors(con: duckdb.DuckDBPyConnection) -> pa.Table:
-    codes = [code for (code,) in con.execute("SELECT DISTINCT error_code FROM gw_line ORDER BY ALL").fetchall() if code]
-    outcomes = [str(error_class(code)) for code in codes]
-    return pa.table([pa.array(codes, pa.string()), pa.array(outcomes, pa.string())], names=["code", "outcome"])
 
 
 def _secrets(con: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -21,6 +21,7 @@ from tightener.logs.files import LIMIT, LogFile
 from tightener.logs.formats import lines
 from tightener.logs.staging import LINE
 from tightener.resources import query
+from tightener.services.outcomes import error_class_sql
 
 _STEP = 1 << 13
 _PIECE = 1 << 20  # a whole number of steps
@@ -38,9 +39,9 @@ class _Breaks:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What was read of one file: its plain lines, and the numbers of those to be read again as text."""
+    """What was read of one file: how many plain lines and calls, and which lines have to be read again as text."""
 
-    plain: int
+    sound: int
     doubtful: tuple[int, ...]
     breaks: _Breaks
 
@@ -53,14 +54,17 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     fit = [f for f in files if not f.compression and f.size <= LIMIT and not glob.has_magic(f.path)]
     if not fit:
         return {}
-    con.execute(query("stage_gateway_macros"))
+    macros(con)
     con.execute("SET preserve_insertion_order = true")  # a line's number is its place
     with ThreadPoolExecutor(1) as pool:
         counted = pool.map(_breaks, [file.path for file in fit])
         try:
             paths = [file.path for file in fit]
             table = con.sql(query("stage_gateway_read"), params={"paths": paths}).to_arrow_table()
-        except duckdb.Error:  # a line that is too long, a file that changes meanwhile: text shows which
+        except (
+            duckdb.InvalidInputException,
+            duckdb.IOException,
+        ):  # a line that is too long, a file that changes meanwhile: text shows which
             return {}
         breaks = list(counted)
     index = table["file_index"].to_numpy().astype(np.int64)
@@ -68,19 +72,25 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     if np.any(np.diff(index) < 0):  # not in the order of the files
         return {}
     place = np.arange(len(index)) - first[index] + 1
-    plain, odd = (table[name].to_numpy() for name in ("plain", "doubtful"))
+    plain, call, odd = (table[name].to_numpy() for name in ("plain", "call", "doubtful"))
     found: dict[int, Whole] = {}
     for number, file in enumerate(fit):
         part = slice(first[number], first[number + 1])
         lines_read, doubts = part.stop - part.start, place[part][odd[part]].tolist()
         if breaks[number].lines == lines_read > 0 and len(doubts) * _FEW <= lines_read:
-            found[file.id] = Whole(int(plain[part].sum()), tuple(doubts), breaks[number])
+            found[file.id] = Whole(int((plain | call)[part].sum()), tuple(doubts), breaks[number])
     ids = np.array([file.id for file in fit], np.int32)[index]
     table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
     if len(found) < len(fit):
         table = table.filter(pa.array(np.isin(ids, list(found))))
     con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
+
+
+def macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Define what both ways of reading a gateway's lines have in common."""
+    con.execute(f"CREATE OR REPLACE TEMP MACRO gw_failed(code) AS {error_class_sql('code')}")
+    con.execute(query("stage_gateway_macros"))
 
 
 def doubtful(file: LogFile, whole: Whole) -> Iterator[pa.RecordBatch]:
