@@ -54,11 +54,12 @@ def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequ
     """
     values = sorted(seen)
     found = _once(service, dimension, values, granted)
-    for _ in range(MOST_PATTERNS):  # what came from different granted patterns may fit together better under the result
-        again = None if found is None else _once(service, dimension, values, found)
-        if again in (None, found):
-            break
-        found = again
+    if len(granted) > 1:  # what came from different patterns may fit together better under the result
+        for _ in range(MOST_PATTERNS):
+            again = None if found is None else _once(service, dimension, values, found)
+            if again in (None, found):
+                break
+            found = again
     return found
 
 
