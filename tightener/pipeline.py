@@ -137,8 +137,10 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     if only:
         kept = with_required(_chosen(kept, only), kept)
         left_out = []
-    text = _apply(found, kept)
     whole = _proof(found, kept)
+    if not whole.holds and not only:
+        kept, left_out = _one_by_one(found, kept, left_out)
+        whole = _proof(found, kept)
     if not whole.holds:
         raise VerificationFailed(
             f"the composed proposal for {found.policy.name} does not hold: {whole.reason}",
@@ -146,6 +148,7 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
             hint="nothing was written; try single suggestions with --only ID",
         )
     name = diff.name_in_repository(Path(found.file.path))
+    text = _apply(found, kept)
     return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
 
 
@@ -176,16 +179,13 @@ def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion]
                 failed.remove((one, reason))
                 retry = True
     order = {s.id: i for i, s in enumerate(every)}
-    kept.sort(key=lambda s: order[s.id])
-    return _together(found, kept, failed)
+    return sorted(kept, key=lambda s: order[s.id]), failed
 
 
-def _together(
+def _one_by_one(
     found: Study, kept: list[Suggestion], failed: list[tuple[Suggestion, str]]
 ) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """All of them where they hold together; else as many as do, taken one by one in document order."""
-    if not _reason(found, kept):
-        return kept, failed
+    """As many of them as hold together, taken one by one in document order."""
     good: list[Suggestion] = []
     for one in kept:
         more = [s for s in with_required([one], kept) if s not in good]

@@ -74,7 +74,10 @@ def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, agent_of
     principals = principals_of(con, agent, agent_of)
     if principals:
         con.executemany("INSERT INTO agent_principal VALUES (?)", [[p] for p in principals])
-    con.execute(query("second_witness"), inputs)
+    if principals:
+        con.execute(query("second_witness"), inputs)
+    else:
+        con.execute("CREATE OR REPLACE TEMP TABLE second_witness AS SELECT file_id, position, part FROM event LIMIT 0")
     con.execute(query("own_event"))
     con.execute(query("request"), inputs)
 
