@@ -1,8 +1,7 @@
 -- question: what do the lines of gateway logs hold, field by field, and which of them cannot be read?
 -- grain: one line that is not blank (gw_line). `reason` is NULL where it can be read.
--- inputs: gw_text (file_id, position, mapped, line), read once: lines as text; staged_line: lines that
---   stage_gateway_read.sql has parsed, and that are neither plain nor calls nor doubtful
--- parameters: parsed (whether those of staged_line belong to it)
+-- inputs: gw_text (file_id, position, mapped, line), read once
+-- parameters: none
 -- TRY: one line that is no JSON must not end the query.
 
 CREATE OR REPLACE TEMP TABLE gw_line AS
@@ -35,11 +34,6 @@ checked AS (
                OR gw_odd(r.error_code) OR gw_odd(r.request_id) OR gw_odd(r.policy_rev)
              THEN gw_mistyped(line) END AS mistyped
     FROM parsed
-    UNION ALL
-    SELECT file_id, position, true, NULL, true, moment, id, agent, session, service, action, resource, resources, branch,
-           args, decision, approval, outcome, error_code, request_id, v, enforced, NULL
-    FROM staged_line
-    WHERE $parsed AND NOT plain AND NOT call AND NOT doubtful
 ),
 typed AS (
     SELECT *, CASE WHEN approval IS NOT NULL AND json_type(approval) = 'OBJECT'

@@ -14,12 +14,11 @@ from tightener.resources import query
 
 # One line of a gateway log as DuckDB has read it (stage_gateway_read.sql), with its file and its number.
 _TEXTS = (
-    *("id", "agent", "session", "service", "action", "resource", "resources", "branch", "args", "decision", "approval"),
-    *("outcome", "error_code", "request_id", "v", "enforced", "class"),
+    *("id", "agent", "session", "service", "action", "resource", "branch", "args", "decision", "request_id", "class"),
 )
 LINE = pa.schema(
     [
-        *[("doubtful", pa.bool_()), ("plain", pa.bool_()), ("call", pa.bool_()), ("moment", pa.timestamp("us"))],
+        *[("plain", pa.bool_()), ("call", pa.bool_()), ("moment", pa.timestamp("us"))],
         *[(name, pa.string()) for name in _TEXTS],
         *[("approved_at", pa.timestamp("us")), ("file_id", pa.int32()), ("position", pa.int64())],
     ]

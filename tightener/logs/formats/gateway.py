@@ -69,12 +69,12 @@ def stage_lines(
 ) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 
-    `parsed`: and what is left of `staged_line`. Returns how many lines that are not blank each file has, without those
+    `parsed`: and the calls of `staged_line`. Returns how many lines that are not blank each file has, without those
     that whole.read counts.
     """
     con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
     whole.macros(con)
-    con.execute(query("stage_gateway_parse"), {"parsed": parsed})
+    con.execute(query("stage_gateway_parse"))
     con.unregister("gw_text")
     for statement in duckdb.extract_statements(query("stage_gateway_args")):
         con.execute(statement, {"parsed": parsed} if statement.named_parameters else {})

@@ -72,13 +72,13 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     if np.any(np.diff(index) < 0):  # not in the order of the files
         return {}
     place = np.arange(len(index)) - first[index] + 1
-    plain, call, odd = (table[name].to_numpy() for name in ("plain", "call", "doubtful"))
+    sound = table["sound"].to_numpy()
     found: dict[int, Whole] = {}
     for number, file in enumerate(fit):
         part = slice(first[number], first[number + 1])
-        lines_read, doubts = part.stop - part.start, place[part][odd[part]].tolist()
+        lines_read, doubts = part.stop - part.start, place[part][~sound[part]].tolist()
         if breaks[number].lines == lines_read > 0 and len(doubts) * _FEW <= lines_read:
-            found[file.id] = Whole(int((plain | call)[part].sum()), tuple(doubts), breaks[number])
+            found[file.id] = Whole(int(lines_read) - len(doubts), tuple(doubts), breaks[number])
     ids = np.array([file.id for file in fit], np.int32)[index]
     table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
     if len(found) < len(fit):
