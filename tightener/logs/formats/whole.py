@@ -61,11 +61,8 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
         try:
             paths = [file.path for file in fit]
             table = con.sql(query("stage_gateway_read"), params={"paths": paths}).to_arrow_table()
-        except (
-            duckdb.InvalidInputException,
-            duckdb.IOException,
-        ):  # a line that is too long, a file that changes meanwhile: text shows which
-            return {}
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            return {}  # a line that is too long, a file that changes meanwhile: the way of text shows which
         breaks = list(counted)
     index = table["file_index"].to_numpy().astype(np.int64)
     first = np.searchsorted(index, np.arange(len(fit) + 1))
