@@ -27,12 +27,13 @@ from tightener.prove.replay import exercised
 from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
-from tightener.tighten.compare import Comparison, Terms, compare
+from tightener.tighten.compare import Comparison, Draft, Terms, compare
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion
 
 WINDOW_DAYS = 90
 MIN_AGE_DAYS = 30
+_ROUNDS = 8  # a proposal has settled after one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +134,11 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
     """
     enough(found.comparison)
-    kept, left_out = _proved(found, suggest(project.con, found.comparison))
+    found, kept, left_out = _settled(project, found)
     if only:
         kept = with_required(_chosen(kept, only), kept)
         left_out = []
     whole = _proof(found, kept)
-    if not whole.holds and not only:
-        kept, left_out = _one_by_one(found, kept, left_out)
-        whole = _proof(found, kept)
     if not whole.holds:
         raise VerificationFailed(
             f"the composed proposal for {found.policy.name} does not hold: {whole.reason}",
@@ -150,6 +148,35 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     name = diff.name_in_repository(Path(found.file.path))
     text = _apply(found, kept)
     return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
+
+
+def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that a second run would have nothing to add to, and the comparison that they rest on.
+
+    Narrowing a rule can move uses to it or away from it, where several rules grant the same. So the comparison is made
+    again as if the proposal were in force, until that changes nothing any more.
+    """
+    kept, left_out = _composed(project, found)
+    for _ in range(_ROUNDS if found.comparison.contested else 0):
+        text = _apply(found, kept)
+        new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
+        if new is None:
+            break
+        bodies = changes(kept)
+        origin = [rule.index for rule in found.policy.rules for _ in bodies.get((rule.agent, rule.index), (rule.body,))]
+        draft = Draft(new, origin, found.comparison)
+        again = replace(found, comparison=compare(project.con, found.policy, found.comparison.terms, draft))
+        more, out = _composed(project, again)
+        if _apply(again, more) == text:
+            break
+        found, kept, left_out = again, more, out
+    return found, kept, left_out
+
+
+def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
+    kept, failed = _proved(found, suggest(project.con, found.comparison))
+    return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
 
 
 def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:

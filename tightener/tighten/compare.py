@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -80,6 +80,7 @@ class Comparison:
     blocked: frozenset[tuple[int, str, str]] = field(
         default_factory=frozenset
     )  # (rule, action, dimension): partial use
+    contested: bool = False  # some request is granted by several rules
 
     def of_rule(self, index: int) -> tuple[Grant, ...]:
         """The grants of one rule, in its own order."""
@@ -101,9 +102,23 @@ class _Candidate:
         return self.service, self.action
 
 
-def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -> Comparison:
-    """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind."""
-    candidates = _candidates(con, policy, terms.moment)
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy that a comparison led to, whose rules decide anew to which rule each use belongs."""
+
+    policy: AgentPolicy
+    origin: Sequence[int]  # index of a rule there -> index of the rule here that it came from
+    before: Comparison  # which led to it
+
+
+def compare(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, draft: Draft | None = None
+) -> Comparison:
+    """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind.
+
+    With a draft, uses belong to the rules that they would belong to if the draft were in force.
+    """
+    candidates = _candidates(con, policy, terms.moment, draft)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE candidate "
         "(id INTEGER, service VARCHAR, action VARCHAR, resource_like VARCHAR, branch_like VARCHAR, "
@@ -116,14 +131,15 @@ def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -
     if rows:
         con.executemany("INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute(query("match"))
-    _own(con, candidates)
+    contested = _own(con, candidates)
     evidence = _evidence(con, terms)
     blocked, partial = _partial(con, policy)
     doubts, own_doubts = _doubts(con, candidates)
     unmapped = con.execute(
         "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    grants = _grants(con, policy, terms, _Found(evidence, partial, doubts, own_doubts, unmapped))
+    found = _Found(evidence, partial, doubts, own_doubts, unmapped)
+    grants = _grants(con, policy, terms, found, draft.before.grants if draft else ())
     total = con.execute(
         "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
     ).fetchone()
@@ -139,41 +155,52 @@ def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -
         uses=uses,
         requests=requests,
         blocked=blocked,
+        contested=contested,
     )
 
 
-def _candidates(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: datetime) -> list[_Candidate]:
+def _candidates(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: datetime, draft: Draft | None
+) -> list[_Candidate]:
     pairs = con.execute(
         "SELECT DISTINCT service, action FROM request "
         "WHERE kind IN ('exercised', 'approved', 'ungranted', 'no_evidence') ORDER BY ALL"
     ).fetchall()
-    rules = {rule.index: rule for rule in policy.rules}
+    origin = draft.origin if draft else range(len(policy.rules))
     found = []
     for service in sorted({service for service, _ in pairs}):
-        boxes = boxes_of(policy, service)
+        boxes = boxes_of(draft.policy if draft else policy, service)
         for action in (a for s, a in pairs if s == service):
             folded = fold_action(service, action)
             for box in boxes:
                 lapsed = box.expires is not None and box.expires <= moment
                 if matches(box.action, folded) and not (lapsed and box.effect is Effect.ALLOW):
                     effect = Effect.DENY if lapsed else box.effect
-                    found.append(_Candidate(rules[box.rule], replace(box, effect=effect), service, action))
+                    found.append(
+                        _Candidate(policy.rules[origin[box.rule]], replace(box, effect=effect), service, action)
+                    )
     return found
 
 
-def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> None:
-    """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature."""
+def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> bool:
+    """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature.
+
+    Whether there was anything to decide: a request that several rules grant.
+    """
     signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
     matching = [[candidates[i] for i in ids] for (ids,) in signatures]
     ranks = _ranks(matching, candidates)
     owners = []
+    contested = False
     for (ids,), level in zip(signatures, map(_winning, matching), strict=True):
+        contested |= len({c.rule.index for c in level}) > 1
         rule = min((c.rule for c in level), key=lambda r: ranks[level[0].of, r.index]) if level else None
         owners.append((ids, -1 if rule is None else rule.index))
     con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
     if owners:
         con.executemany("INSERT INTO signature_owner VALUES (?, ?)", owners)
     con.execute(query("owner"))
+    return contested
 
 
 def _winning(matching: Sequence[_Candidate]) -> list[_Candidate]:
@@ -298,7 +325,10 @@ class _Found:
     unmapped: list[tuple[str, str, int]]
 
 
-def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, found: _Found) -> tuple[Grant, ...]:
+def _grants(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, found: _Found, before: Iterable[Grant]
+) -> tuple[Grant, ...]:
+    known = {(g.rule.index, g.action): g.covered_by.index for g in before if g.covered_by}
     logged: dict[str, set[str]] = {}
     for service, action in con.execute(
         "SELECT DISTINCT service, action FROM event WHERE mapped ORDER BY ALL"
@@ -324,6 +354,7 @@ def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, f
             observed = sum(terms.coverage.observed(rule.service, action))
             since = terms.granted_since.get((rule.index, pattern))
             status, note = _status(rule, action, evidence, observed, since, terms)
+            other = known.get((rule.index, action)) if other is None else other
             if other is not None and not evidence.uses:
                 note = f"its use belongs to the narrower rule on line {rules[other].place.line}"
             grants.append(
