@@ -12,14 +12,14 @@ import duckdb
 
 from tightener.logs.coverage import Coverage
 from tightener.logs.usage import bounds, inputs_of
-from tightener.model import AgentPolicy, Box, Effect, Rule, Window
-from tightener.policy.contain import covered
-from tightener.policy.patterns import intersects, matches, to_like
+from tightener.model import AgentPolicy, Effect, Rule, Window
+from tightener.policy.patterns import intersects, matches
 from tightener.policy.rules import boxes_of
 from tightener.resources import query
 from tightener.services.catalogue import prefixes
 from tightener.services.semantics import fold_action
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
+from tightener.tighten.owners import Candidate, assign
 
 # A removal needs the action to have been observable on nearly the whole window; a single lost day must not stop a
 # weekly run, and is named in the output. At least this many days, unless a shorter window was asked for.
@@ -88,21 +88,6 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One box that matches one logged action, as a row of the temp table `candidate`."""
-
-    rule: Rule
-    box: Box
-    service: str
-    action: str
-
-    @property
-    def of(self) -> tuple[str, str]:
-        """What it is about."""
-        return self.service, self.action
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """A policy that a comparison led to, whose rules decide anew to which rule each use belongs."""
 
@@ -118,20 +103,8 @@ def compare(
 
     With a draft, uses belong to the rules that they would belong to if the draft were in force.
     """
-    candidates = _candidates(con, policy, terms.moment, draft)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE candidate "
-        "(id INTEGER, service VARCHAR, action VARCHAR, resource_like VARCHAR, branch_like VARCHAR, "
-        "rule INTEGER, effect VARCHAR)"
-    )
-    rows = [
-        (i, c.service, c.action, to_like(c.box.resource), to_like(c.box.branch), c.rule.index, c.box.effect.value)
-        for i, c in enumerate(candidates)
-    ]
-    if rows:
-        con.executemany("INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    con.execute(query("match"))
-    contested = _own(con, candidates)
+    in_force, origin = (draft.policy, draft.origin) if draft else (policy, range(len(policy.rules)))
+    candidates, contested = assign(con, policy, terms.moment, in_force, origin)
     evidence = _evidence(con, terms)
     blocked, partial = _partial(con, policy)
     doubts, own_doubts = _doubts(con, candidates)
@@ -157,88 +130,6 @@ def compare(
         blocked=blocked,
         contested=contested,
     )
-
-
-def _candidates(
-    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: datetime, draft: Draft | None
-) -> list[_Candidate]:
-    pairs = con.execute(
-        "SELECT DISTINCT service, action FROM request "
-        "WHERE kind IN ('exercised', 'approved', 'ungranted', 'no_evidence') ORDER BY ALL"
-    ).fetchall()
-    origin = draft.origin if draft else range(len(policy.rules))
-    found = []
-    for service in sorted({service for service, _ in pairs}):
-        boxes = boxes_of(draft.policy if draft else policy, service)
-        for action in (a for s, a in pairs if s == service):
-            folded = fold_action(service, action)
-            for box in boxes:
-                lapsed = box.expires is not None and box.expires <= moment
-                if matches(box.action, folded) and not (lapsed and box.effect is Effect.ALLOW):
-                    effect = Effect.DENY if lapsed else box.effect
-                    found.append(
-                        _Candidate(policy.rules[origin[box.rule]], replace(box, effect=effect), service, action)
-                    )
-    return found
-
-
-def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> bool:
-    """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature.
-
-    Whether there was anything to decide: a request that several rules grant.
-    """
-    signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
-    matching = [[candidates[i] for i in ids] for (ids,) in signatures]
-    ranks = _ranks(matching, candidates)
-    owners = []
-    contested = False
-    for (ids,), level in zip(signatures, map(_winning, matching), strict=True):
-        contested |= len({c.rule.index for c in level}) > 1
-        rule = min((c.rule for c in level), key=lambda r: ranks[level[0].of, r.index]) if level else None
-        owners.append((ids, -1 if rule is None else rule.index))
-    con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
-    if owners:
-        con.executemany("INSERT INTO signature_owner VALUES (?, ?)", owners)
-    con.execute(query("owner"))
-    return contested
-
-
-def _winning(matching: Sequence[_Candidate]) -> list[_Candidate]:
-    """Those that decide; none where the request is not granted."""
-    effects = {c.box.effect for c in matching}
-    if Effect.DENY in effects:
-        return []
-    winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
-    return [c for c in matching if c.box.effect is winning]
-
-
-def _ranks(
-    matching: Sequence[Sequence[_Candidate]], candidates: Sequence[_Candidate]
-) -> dict[tuple[tuple[str, str], int], int]:
-    """((service, action), rule index) -> rank: a use belongs to the first in rank of the rules that grant it.
-
-    A narrower rule comes before a wider one, others in document order. It is one order for the whole action, of whole
-    rules: whether a use belongs to one rule or another must not depend on third rules, on other actions, or on which of
-    a rule's patterns matches; else what one tightening moves, the next one would move back.
-    """
-    scopes: dict[tuple[tuple[str, str], int], list[Box]] = {}
-    for c in candidates:
-        scopes.setdefault((c.of, c.rule.index), []).append(c.box)
-    ranks: dict[tuple[tuple[str, str], int], int] = {}
-    for of in {c.of for level in matching for c in level}:
-        waiting = sorted({c.rule.index for level in matching for c in level if c.of == of})
-        inside = {
-            (i, j): all(covered(box, scopes[of, j]) for box in scopes[of, i])
-            for i in waiting
-            for j in waiting
-            if i != j
-        }
-        while waiting:
-            narrow = (i for i in waiting if not any(inside[j, i] and not inside[i, j] for j in waiting if j != i))
-            first = next(narrow, waiting[0])
-            waiting.remove(first)
-            ranks[of, first] = len(ranks)
-    return ranks
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
@@ -304,7 +195,7 @@ def _may_match(pattern: str, value: str, *, hidden: bool) -> bool:
 
 
 def _doubts(
-    con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]
+    con: duckdb.DuckDBPyConnection, candidates: Sequence[Candidate]
 ) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], int]]:
     """(rule, action) -> requests without evidence either way: those that it grants, and those that belong to it."""
     granted: dict[tuple[int, str], int] = {}
