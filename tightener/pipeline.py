@@ -109,7 +109,7 @@ def study(
         asked_days=days,
         min_age=min_age,
         coverage=seen,
-        excepted=_excepted(project.config, agent, window.last),
+        excepted=excepted(project.config, agent, window.last),
         granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
     )
     comparison = compare(project.con, policy, terms)
@@ -296,7 +296,8 @@ def enough(comparison: Comparison) -> None:
         )
 
 
-def _excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
+def excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
+    """(service, action) -> why a person said keep; '' where nobody did, or the exception has ended by `day`."""
     live = [e for e in config.exceptions if e.agent == agent and e.until >= day]
 
     def reason(service: str, action: str) -> str:
