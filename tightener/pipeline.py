@@ -28,6 +28,7 @@ from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
 from tightener.tighten.compare import Comparison, Draft, Terms, compare
+from tightener.tighten.owners import assign, ownership
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion
 
@@ -157,15 +158,18 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
     again as if the proposal were in force, until that changes nothing any more.
     """
     kept, left_out = _composed(project, found)
-    for _ in range(_ROUNDS if found.comparison.contested else 0):
-        text = _apply(found, kept)
+    for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
+        text, policy, terms = _apply(found, kept), found.policy, found.comparison.terms
+        owned = ownership(project.con)
         new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
         if new is None:
             break
         bodies = changes(kept)
         origin = [rule.index for rule in found.policy.rules for _ in bodies.get((rule.agent, rule.index), (rule.body,))]
-        draft = Draft(new, origin, found.comparison)
-        again = replace(found, comparison=compare(project.con, found.policy, found.comparison.terms, draft))
+        assign(project.con, policy, terms.moment, new, origin)
+        if ownership(project.con) == owned:
+            break
+        again = replace(found, comparison=compare(project.con, policy, terms, Draft(new, origin, found.comparison)))
         more, out = _composed(project, again)
         if _apply(again, more) == text:
             break

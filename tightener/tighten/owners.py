@@ -60,6 +60,12 @@ def assign(
     return found, _own(con, found)
 
 
+def ownership(con: duckdb.DuckDBPyConnection) -> int:
+    """A number that differs where `owner` differs."""
+    row = con.execute("SELECT coalesce(bit_xor(hash(id, rule)), 0) FROM owner").fetchone()
+    return int(row[0]) if row else 0
+
+
 def _candidates(
     con: duckdb.DuckDBPyConnection,
     policy: AgentPolicy,
