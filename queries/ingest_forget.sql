@@ -6,4 +6,5 @@ DELETE FROM event WHERE list_contains($ids, file_id);
 DELETE FROM rejected WHERE list_contains($ids, file_id);
 DELETE FROM not_use WHERE list_contains($ids, file_id);
 DELETE FROM holed_day WHERE list_contains($ids, file_id);
+DELETE FROM mcp_call WHERE list_contains($ids, file_id);
 DELETE FROM log_file WHERE list_contains($ids, id);

@@ -1,14 +1,13 @@
 -- question: which CloudTrail requests of this agent are calls that its gateway also logged (one call, two witnesses)?
 -- grain: one request of a CloudTrail record.
--- inputs: event; agent_principal (principals that are the agent).
+-- inputs: event; trail_event.
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 -- CloudTrail stamps whole seconds, so a gateway line is compared from the start of its second.
 CREATE OR REPLACE TEMP TABLE second_witness AS
 WITH trail AS (
     SELECT file_id, position, part, time, action, resource, request_id
-    FROM event
-    WHERE source = 'cloudtrail' AND agent = '' AND principal IN (SELECT principal FROM agent_principal)
-      AND time >= $first AND time < $after
+    FROM trail_event($first, $after)
+    WHERE source = 'cloudtrail'
 ),
 gate AS (
     SELECT date_trunc('second', time) AS since,

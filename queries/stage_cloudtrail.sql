@@ -1,6 +1,6 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file.
--- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+-- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
@@ -11,8 +11,10 @@ SELECT file_id, chunk, SUM(records) OVER (PARTITION BY file_id ORDER BY chunk) -
 FROM (SELECT file_id, chunk, max(idx) AS records FROM ct_record GROUP BY ALL);
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS
-SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position
-FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk);
+SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position, COALESCE(i.id, 0) AS identity
+FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk)
+LEFT JOIN ct_identity AS i
+    USING (source_identity, sign_in_session, jwt_sub, jwt_client, principal, session, access_key, by_service);
 
 INSERT INTO staged_rejected (file_id, position, reason, day)
 SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
@@ -38,7 +40,7 @@ LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS 
 -- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
 -- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
 CREATE OR REPLACE TEMP TABLE ct_request AS
-SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.principal, r.session, r.request_id, r.indirect,
+SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.identity, r.principal, r.session, r.request_id, r.indirect,
        r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
        -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
        CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
@@ -194,7 +196,8 @@ numbered AS (
     SELECT *, row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, vague, resource) - 1 AS part
     FROM ct_row WHERE NOT alone
     UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, principal, session, name AS action, false AS mapped, request_id, indirect,
+    SELECT file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
+           indirect,
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
            '*' AS resource, true AS vague, 0 AS part
     FROM other
@@ -202,7 +205,7 @@ numbered AS (
 SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
        session, 'aws' AS service, action, resource, '' AS branch,
        CASE WHEN vague THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
-       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped
+       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped, identity
 FROM numbered;
 
 DROP VIEW ct_row;
@@ -216,3 +219,4 @@ DROP TABLE ct_request;
 DROP VIEW ct_ready;
 DROP TABLE ct_offset;
 DROP TABLE ct_record;
+DROP TABLE ct_identity;

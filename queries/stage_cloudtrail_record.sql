@@ -41,7 +41,14 @@ SELECT
             'arn': COALESCE(x.ARN, x.ARNPrefix || '*'), 'partial': x.ARN IS NULL
         }), lambda x: x.arn IS NOT NULL)
     END,
-    r.requestParameters
+    r.requestParameters,
+    COALESCE(r.eventType, ''),
+    COALESCE(r.userIdentity.sessionContext.sourceIdentity, ''),
+    COALESCE(r.userIdentity.sessionContext.signInSessionArn, r.additionalEventData.signInSessionArn, ''),
+    COALESCE(r.additionalEventData.jwt.claims.sub, ''), COALESCE(r.additionalEventData.jwt.claims.client_id, ''),
+    COALESCE(r.userIdentity.accessKeyId, ''),
+    CASE WHEN r.additionalEventData.downstreamRequests IS NOT NULL
+        THEN list_transform(r.additionalEventData.downstreamRequests, lambda x: x.requestId) END
 FROM (
     -- A text that is not JSON leaves one record of NULLs, which sends its file the exact way (no native_id).
     SELECT file_id, chunk, position, native_id, unnest(records) AS r, generate_subscripts(records, 1) AS idx
@@ -51,7 +58,11 @@ FROM (
             "awsRegion": "VARCHAR", "recipientAccountId": "VARCHAR", "errorCode": "VARCHAR",
             "eventID": "VARCHAR", "requestID": "VARCHAR",
             "userIdentity": {"type": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR", "invokedBy": "VARCHAR",
-                             "sessionContext": {"sessionIssuer": {"arn": "VARCHAR"}}},
+                             "accessKeyId": "VARCHAR",
+                             "sessionContext": {"sessionIssuer": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
+                                                "signInSessionArn": "VARCHAR"}},
+            "additionalEventData": {"signInSessionArn": "VARCHAR", "downstreamRequests": [{"requestId": "VARCHAR"}],
+                                    "jwt": {"claims": {"sub": "VARCHAR", "client_id": "VARCHAR"}}},
             "resources": [{"ARN": "VARCHAR", "ARNPrefix": "VARCHAR"}],
             "requestParameters": "JSON"}]')), [NULL]) AS records
         FROM ct_text

@@ -13,7 +13,10 @@ CREATE OR REPLACE TEMP TABLE ct_record (
     region        VARCHAR, account VARCHAR, error_code VARCHAR, request_id VARCHAR,
     by_service    BOOLEAN, indirect BOOLEAN, principal VARCHAR, session VARCHAR,
     arns          STRUCT(arn VARCHAR, partial BOOLEAN)[],
-    params        JSON
+    params        JSON,
+    event_type    VARCHAR,
+    source_identity VARCHAR, sign_in_session VARCHAR, jwt_sub VARCHAR, jwt_client VARCHAR, access_key VARCHAR, -- '' = none
+    downstream    VARCHAR[]                -- ids of the requests that a tool call made
 );
 
 -- What one logged parameter contributes to an ARN; NULL where it does not serve. `how` is the cut of arn_template.csv: a

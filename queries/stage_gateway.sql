@@ -43,7 +43,8 @@ SELECT
     CASE WHEN gw_blind_push(l.service, l.action, l.branch) THEN CASE WHEN r.partial THEN 'resource,branch' ELSE 'branch' END
          WHEN r.partial THEN 'resource' ELSE '' END,
     gw_outcome(l.outcome, l.decision, l.enforced, l.state, gw_failed(l.error_code)),
-    l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false, l.mapped
+    l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false,
+    l.mapped, 0
 FROM gw_line AS l
 LEFT JOIN gw_resource AS r ON r.file_id = l.file_id AND r.position = l.position
 LEFT JOIN gw_id AS n ON n.file_id = l.file_id AND n.position = l.position

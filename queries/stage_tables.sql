@@ -1,8 +1,8 @@
 -- question: none; the temporary tables between one batch of log files and the database.
 -- grain: staged, one request of one native record (the columns of event); staged_request, these and the plain lines of
---   gateway logs as one; staged_rejected, one native record that could not be read (`day`:
+--   gateway logs as one; staged_identity, staged_mcp_call, as identity and mcp_call; staged_rejected, one native record that could not be read (`day`:
 --   the day that it is of, where that much is known); staged_not_use, file and reason; staged_file, one file.
--- inputs: event (for its columns); staged_line (logs/staging.py)
+-- inputs: event, identity, mcp_call (for their columns); staged_line (logs/staging.py)
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE staged AS FROM event LIMIT 0;
@@ -13,9 +13,15 @@ CREATE OR REPLACE TEMP VIEW staged_request AS
 FROM staged
 UNION ALL
 SELECT file_id, position, 0::USMALLINT, 'gateway', id, moment, agent, '', COALESCE(session, ''), service, action,
-       COALESCE(resource, ''), branch, '', class, decision, approved_at, COALESCE(request_id, ''), false, false, true
+       COALESCE(resource, ''), branch, '', class, decision, approved_at, COALESCE(request_id, ''), false, false, true,
+       0
 FROM staged_line
 WHERE plain;
+
+-- What CloudTrail files bring besides requests: callers that `identity` does not hold yet, and calls of AWS's MCP server.
+CREATE OR REPLACE TEMP TABLE staged_identity AS FROM identity LIMIT 0;
+
+CREATE OR REPLACE TEMP TABLE staged_mcp_call AS FROM mcp_call LIMIT 0;
 
 CREATE OR REPLACE TEMP TABLE staged_rejected (
     file_id INTEGER NOT NULL, position BIGINT NOT NULL, reason VARCHAR NOT NULL, day DATE

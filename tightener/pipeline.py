@@ -16,6 +16,7 @@ import duckdb
 from tightener.config import Config
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
+from tightener.logs.callers import Entry
 from tightener.logs.staging import Progress
 from tightener.model import Window
 from tightener.policy import diff, document
@@ -97,13 +98,13 @@ def study(
         known = ", ".join(sorted(policies.agents)) or "none"
         raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
     policy, file = policies.agents[agent], policies.file_of(agent)
-    window = collect(project, agent, days, as_of)
+    window, callers = collect(project, agent, days, as_of)
     seen = coverage.measure(
         project.con,
         agent,
         window,
         project.config.covers,
-        trail_sees_agent=bool(usage.principals_of(project.con, agent, project.config.agent_of)),
+        trail_sees_agent=callers.own > 0,
     )
     terms = Terms(
         window=window,
@@ -114,19 +115,19 @@ def study(
         granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
     )
     comparison = compare(project.con, policy, terms)
-    return Study(file, comparison, exercised(project.con))
+    return Study(file, comparison, exercised(project.con), tuple(one.sentence for one in callers.shared))
 
 
-def collect(project: Project, agent: str, days: int, as_of: date | None) -> Window:
-    """Finds what one agent did; the window ends at the last logged day or at `as_of`."""
+def collect(project: Project, agent: str, days: int, as_of: date | None) -> tuple[Window, usage.Callers]:
+    """Finds what one agent did, and who it is in the logs; the window ends at the last logged day or at `as_of`."""
     window = usage.window(project.con, days, as_of)
-    usage.collect(project.con, agent, window, project.config.agent_of)
-    return window
+    return window, usage.collect(project.con, agent, window, project.config.owner_of)
 
 
 def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duckdb.DuckDBPyRelation:
     """What one agent did, by day, request and outcome class (usage.sql)."""
-    return usage.roll_up(project.con, agent, collect(project, agent, days, as_of))
+    window, _ = collect(project, agent, days, as_of)
+    return usage.roll_up(project.con, agent, window)
 
 
 def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposal:
@@ -319,8 +320,8 @@ def with_principals(config: Config, agent: str, patterns: Sequence[str]) -> Conf
     """The configuration with further principals for one agent (--principal)."""
     if not patterns:
         return config
-    principals: Mapping[str, tuple[str, ...]] = {
+    entries: Mapping[str, tuple[Entry, ...]] = {
         **config.principals,
-        agent: (*config.principals.get(agent, ()), *patterns),
+        agent: (*config.principals.get(agent, ()), *(Entry({"role": one}) for one in patterns)),
     }
-    return replace(config, principals=principals)
+    return replace(config, principals=entries)

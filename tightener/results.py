@@ -23,6 +23,7 @@ class Study:
     file: PolicyFile
     comparison: Comparison
     requests: Exercised
+    shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
 
     @property
     def policy(self) -> AgentPolicy:

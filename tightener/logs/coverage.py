@@ -36,7 +36,7 @@ class Coverage:
     window: Window
     sources: tuple[SourceCoverage, ...]
     trail_classes: Mapping[str, date]  # observability class -> first day on which CloudTrail showed one of it
-    trail_sees_agent: bool  # some logged principal is this agent
+    trail_sees_agent: bool  # some logged caller is this agent
     gateways: frozenset[str]  # the gateways that have logged this agent
 
     @property
@@ -82,7 +82,7 @@ class Coverage:
             return f"the log of {', '.join(gateways)} has too few whole days"
         if service == "aws" and any(s.source == TRAIL for s in self.sources):
             if not self.trail_sees_agent:
-                return "CloudTrail was read, but no principal in it is mapped to this agent"
+                return "CloudTrail was read, but no caller in it is mapped to this agent"
             if kind.startswith("data:"):
                 return f"the trail has shown no data event of {kind.removeprefix('data:')}: switch on its data events"
             return "the trail has shown no event of this class"
