@@ -7,7 +7,7 @@ name is whatever the caller wrote. The strongest that matches decides (docs/clou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 import duckdb
@@ -55,8 +55,8 @@ class Entry:
 
     def holds(self, of: Identity) -> bool:
         """Whether every pattern matches; an absent value (one that the log does not give) is matched by none."""
-        values = asdict(of)
-        return all(values[key] != "" and _matches(pattern, values[key]) for key, pattern in self.patterns.items())
+        values = ((str(getattr(of, key)), pattern) for key, pattern in self.patterns.items())
+        return all(value != "" and _matches(pattern, value) for value, pattern in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +119,26 @@ def seen(con: duckdb.DuckDBPyConnection) -> dict[int, Identity]:
 
 
 def shared(owners: Iterable[tuple[Identity, Owner]]) -> tuple[Shared, ...]:
-    """The roles, users and access keys that several agents use, or an agent and somebody who is none."""
-    users: dict[tuple[str, str], _Users] = {}
+    """The roles, users and access keys that several agents use, or an agent and somebody who is none.
+
+    What is contested as a whole is so because its role or user is: its keys (a new one every hour) would say no more.
+    """
+    users: dict[tuple[str, str], set[tuple[str, ...]]] = {}  # by credential: whom its callers are, or may be
     for of, its in owners:
         for kind, credential in (("role or user", of.role), ("access key", of.access_key)):
             if credential:
-                found = users.setdefault((kind, credential), _Users())
-                found.agents.update(its.rivals or ([its.agent] if its.agent else []))
-                found.others = found.others or not (its.agent or its.rivals)
-                found.contested = found.contested or bool(its.rivals)
+                users.setdefault((kind, credential), set()).add(its.rivals or (its.agent,))
     return tuple(
-        Shared(kind, credential, tuple(sorted(one.agents)), one.others, one.contested)
-        for (kind, credential), one in sorted(users.items(), key=lambda item: (item[0][0] != "role or user", item[0]))
-        if one.agents and len(one.agents) + one.others > 1
+        Shared(
+            kind,
+            credential,
+            tuple(sorted({agent for claim in claims for agent in claim} - {""})),
+            ("",) in claims,
+            any(len(claim) > 1 for claim in claims),
+        )
+        for (kind, credential), claims in sorted(users.items(), key=lambda item: (item[0][0] == "access key", item[0]))
+        if len(claims) > 1 or (kind != "access key" and any(len(claim) > 1 for claim in claims))
     )
-
-
-@dataclass(slots=True)
-class _Users:
-    agents: set[str] = field(default_factory=set)
-    others: bool = False
-    contested: bool = False
 
 
 @dataclass(slots=True)
