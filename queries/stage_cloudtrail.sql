@@ -1,6 +1,7 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file.
--- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+-- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql);
+--   ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
