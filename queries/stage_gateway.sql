@@ -53,6 +53,6 @@ WHERE l.reason IS NULL;
 INSERT INTO staged
 SELECT l.file_id, l.position, r.part::USMALLINT, $source, l.id, l.moment, l.agent, '', COALESCE(l.session, ''), l.service,
        l.action, r.resource, l.branch, CASE WHEN r.partial THEN 'resource' ELSE '' END, l.class, l.decision, l.approved_at,
-       COALESCE(l.request_id, ''), false, false, true
+       COALESCE(l.request_id, ''), false, false, true, 0
 FROM staged_line AS l JOIN gw_resource AS r USING (file_id, position)
 WHERE $parsed AND l.call;
