@@ -94,7 +94,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "the second witness counts again",
         "queries/own_event.sql",
-        "WHERE w.file_id = e.file_id AND w.position = e.position AND w.part = e.part)",
+        "WHERE w.file_id = t.file_id AND w.position = t.position AND w.part = t.part)",
         "WHERE false)",
         "tests/cli/test_story.py",
     ),
