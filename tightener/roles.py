@@ -14,7 +14,7 @@ from tightener.errors import TightenerError
 from tightener.iam.account import Account, Identity, is_principal
 from tightener.iam.beyond import Compared, beyond, identities_of
 from tightener.iam.granted import granted
-from tightener.logs import coverage, usage
+from tightener.logs import coverage
 from tightener.model import AgentPolicy
 from tightener.pipeline import MIN_AGE_DAYS, WINDOW_DAYS, Project, collect, excepted
 from tightener.policy.document import PolicyFile
@@ -42,10 +42,9 @@ def study_role(
     found, missing = roles_of(project.config, account, agent)
     logged = [a for (a,) in project.con.execute(query("aws_action")).fetchall()]
     rules = granted(agent, found, logged)
-    window = collect(project, agent, days, as_of)
+    window, callers = collect(project, agent, days, as_of)
     project.con.execute("DELETE FROM request WHERE service <> 'aws'")
-    mapped = bool(usage.principals_of(project.con, agent, project.config.agent_of))
-    seen = coverage.measure(project.con, agent, window, project.config.covers, trail_sees_agent=mapped)
+    seen = coverage.measure(project.con, agent, window, project.config.covers, trail_sees_agent=callers.own > 0)
     seen = replace(seen, sources=tuple(s for s in seen.sources if s.source == coverage.TRAIL), gateways=frozenset())
     terms = Terms(
         window=window,
@@ -79,7 +78,7 @@ def beyond_gateway(
     for one in found:
         compared = beyond(agent, policy, one, at)
         notes: tuple[str, ...] = named
-        several = [a for a, patterns in config.principals.items() if any(is_principal(p, one.arn) for p in patterns)]
+        several = [a for a in config.principals if any(is_principal(p, one.arn) for p in role_patterns(config, a))]
         if len(several) > 1:
             notes += (f"this role is shared by {', '.join(several)}: the log cannot tell them apart by it",)
         results.append(replace(compared, undecided=(*notes, *compared.undecided)))
@@ -116,7 +115,7 @@ def beyond_gateways(
 
 def roles_of(config: Config, account: Account, agent: str) -> tuple[tuple[Identity, ...], tuple[str, ...]]:
     """The roles and users that an agent acts as, and its principals that the account does not know."""
-    principals = config.principals.get(agent, ())
+    principals = role_patterns(config, agent)
     found, missing = identities_of(account, principals)
     if not found:
         raise TightenerError(
@@ -127,3 +126,8 @@ def roles_of(config: Config, account: Account, agent: str) -> tuple[tuple[Identi
             else "say which it is with --principal, or under `agents:` in tightener.yaml",
         )
     return found, missing
+
+
+def role_patterns(config: Config, agent: str) -> tuple[str, ...]:
+    """The patterns over ARNs of roles and users in what the configuration says about who an agent is."""
+    return tuple(entry.patterns["role"] for entry in config.principals.get(agent, ()) if "role" in entry.patterns)
