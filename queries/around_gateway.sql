@@ -1,6 +1,6 @@
--- question: which direct calls of the agent's principals did its gateway never see, in an hour in which its log is complete?
+-- question: which direct calls of the agent's callers did its gateway never see, in an hour in which its log is complete?
 -- grain: one CloudTrail request.
--- inputs: event; log_file; holed_day; agent_principal; second_witness. An hour counts as complete where a gateway logged
+-- inputs: event; log_file; holed_day; trail_event; second_witness. An hour counts as complete where a gateway logged
 --         anything in it and its day has no hole.
 -- parameters: $agent, $first, $after.
 WITH alive AS (
@@ -9,10 +9,9 @@ WITH alive AS (
       AND CAST(time AS DATE) NOT IN (SELECT d.day FROM holed_day d JOIN log_file f ON f.id = d.file_id WHERE f.source <> 'cloudtrail')
 )
 SELECT e.time, e.action, e.resource, e.session, e.native_id, f.uri, e.position, e.outcome
-FROM event e
+FROM trail_event($first, $after) AS e
 JOIN log_file f ON f.id = e.file_id
-WHERE e.source = 'cloudtrail' AND e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)
-  AND e.time >= $first AND e.time < $after AND NOT e.indirect
+WHERE e.source = 'cloudtrail' AND NOT e.indirect
   AND e.outcome IN ('used', 'refused')
   AND date_trunc('hour', e.time) IN (SELECT hour FROM alive)
   AND EXISTS (SELECT 1 FROM event g WHERE g.source <> 'cloudtrail' AND g.agent = $agent)

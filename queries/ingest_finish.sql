@@ -1,6 +1,7 @@
 -- question: which staged records are new, and what belongs into the tables besides them?
--- grain: event, one request of an accepted record; rejected, one record; not_use, file and reason; holed_day, file and day.
--- inputs: staged_request (staged, staged_line), staged_rejected, staged_not_use, staged_file; event
+-- grain: event, one request of an accepted record; identity, mcp_call, as staged; rejected, one record; not_use, file and
+--   reason; holed_day, file and day.
+-- inputs: staged_request, staged_identity, staged_mcp_call, staged_rejected, staged_not_use, staged_file; event
 -- parameters: latest (a record dated after it is rejected), first and last (the times between which staged records lie)
 -- Equal ids have equal times, so only the part of `event` between `first` and `last` is searched for duplicates. A
 -- record stands or falls with all its requests; of equal records the first in reading order stays.
@@ -8,20 +9,16 @@
 INSERT INTO staged_rejected
 SELECT file_id, position, 'dated in the future', CAST(time AS DATE) FROM staged_request WHERE part = 0 AND time > $latest;
 
-DELETE FROM staged WHERE time > $latest;
-
-UPDATE staged_line SET plain = false WHERE moment > $latest;
-
 -- Grouping numbers is quicker than grouping texts; what shares a hash by chance is told apart below.
 CREATE OR REPLACE TEMP TABLE staged_twin AS
-SELECT hash(native_id) AS h FROM staged_request WHERE part = 0 GROUP BY hash(native_id) HAVING count(*) > 1;
+SELECT hash(native_id) AS h FROM staged_request WHERE part = 0 AND time <= $latest GROUP BY hash(native_id) HAVING count(*) > 1;
 
 CREATE OR REPLACE TEMP TABLE staged_duplicate AS
 SELECT file_id, position
 FROM (
     SELECT file_id, position,
            row_number() OVER (PARTITION BY source, native_id ORDER BY file_id, position) AS nr
-    FROM staged_request WHERE part = 0 AND hash(native_id) IN (SELECT h FROM staged_twin)
+    FROM staged_request WHERE part = 0 AND time <= $latest AND hash(native_id) IN (SELECT h FROM staged_twin)
 )
 WHERE nr > 1
 UNION
@@ -29,9 +26,19 @@ SELECT s.file_id, s.position
 FROM staged_request AS s
 SEMI JOIN (SELECT source, native_id FROM event WHERE part = 0 AND time BETWEEN $first AND $last) AS e
        ON e.source = s.source AND e.native_id = s.native_id
-WHERE s.part = 0;
+WHERE s.part = 0 AND s.time <= $latest;
 
-INSERT INTO event SELECT s.* FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_id, position);
+-- Nothing depends on the order of the rows of `event`, and without it all cores write at once.
+SET preserve_insertion_order = false;
+
+INSERT INTO event
+SELECT s.* FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_id, position) WHERE s.time <= $latest;
+
+SET preserve_insertion_order = true;
+
+INSERT INTO identity FROM staged_identity;
+
+INSERT INTO mcp_call SELECT DISTINCT * FROM staged_mcp_call ORDER BY ALL;
 
 INSERT INTO trail_record SELECT s.* FROM staged_trail_record AS s ANTI JOIN staged_duplicate AS d USING (file_id, position);
 
@@ -43,13 +50,13 @@ INSERT INTO not_use SELECT file_id, reason, sum(records) FROM staged_not_use GRO
 
 -- A rejected record without a readable time may be of any day of its file; a file cut short lacks the end of its last day.
 INSERT INTO holed_day
-WITH covered AS (SELECT DISTINCT file_id, CAST(time AS DATE) AS day FROM staged_request)
+WITH covered AS (SELECT DISTINCT file_id, CAST(time AS DATE) AS day FROM staged_request WHERE time <= $latest)
 SELECT file_id, day FROM staged_rejected WHERE day <= CAST($latest AS DATE)
 UNION
 SELECT file_id, day FROM covered
 SEMI JOIN (
     SELECT r.file_id FROM staged_rejected AS r
-    JOIN (SELECT file_id, max(position) AS last FROM staged_request GROUP BY file_id) AS l USING (file_id)
+    JOIN (SELECT file_id, max(position) AS last FROM staged_request WHERE time <= $latest GROUP BY file_id) AS l USING (file_id)
     JOIN staged_file AS f USING (file_id)
     WHERE r.day IS NULL AND (f.problem = '' OR r.position < l.last) -- the line in which a file was cut is its last
 ) AS r USING (file_id)

@@ -44,8 +44,44 @@ CREATE TABLE IF NOT EXISTS event (
     request_id  VARCHAR NOT NULL,
     indirect    BOOLEAN NOT NULL,          -- done by a service on the caller's behalf
     suspicious  BOOLEAN NOT NULL,          -- normalised because it held . or .. segments
-    mapped      BOOLEAN NOT NULL           -- false: read, but no rule says which action this is
+    mapped      BOOLEAN NOT NULL,          -- false: read, but no rule says which action this is
+    identity    INTEGER NOT NULL           -- what identifies the caller; 0 = the log names the agent, or nobody
 );
+
+-- grain: one distinct combination of what identifies a caller in CloudTrail. Key ids are no secrets.
+CREATE TABLE IF NOT EXISTS identity (
+    id                INTEGER PRIMARY KEY, -- from 1, in reading order
+    source_identity   VARCHAR NOT NULL,    -- set when the role was assumed; survives role chaining
+    sign_in_session   VARCHAR NOT NULL,    -- ARN; an agent's only where mcp_call knows it (view caller)
+    agentcore_runtime VARCHAR NOT NULL,    -- the id in the session name BedrockAgentCore-ID: one run of an agent
+    jwt_sub           VARCHAR NOT NULL,    -- of the token that an AgentCore gateway was shown
+    jwt_client        VARCHAR NOT NULL,    -- its client_id
+    role              VARCHAR NOT NULL,    -- the role's or user's ARN: event.principal
+    session_name      VARCHAR NOT NULL,
+    access_key        VARCHAR NOT NULL
+);
+
+-- grain: a tool call of the AWS MCP Server, or a sign-in for it, and one request made through it ('' = none named).
+CREATE TABLE IF NOT EXISTS mcp_call (
+    file_id INTEGER NOT NULL, identity INTEGER NOT NULL, request_id VARCHAR NOT NULL
+);
+
+-- grain: identity, with the sign-in session only where it is one of the AWS MCP Server: plain `aws login` has one, too.
+CREATE VIEW IF NOT EXISTS caller AS
+SELECT i.* REPLACE (
+    CASE WHEN i.sign_in_session IN (SELECT s.sign_in_session FROM mcp_call AS c JOIN identity AS s ON s.id = c.identity)
+         THEN i.sign_in_session ELSE '' END AS sign_in_session)
+FROM identity AS i;
+
+-- grain: event, with the identity that it belongs to: its own, or that of the tool call which made it (nobody's where
+-- two different callers claim it). The tool call and the request behind it are one use: this one.
+CREATE VIEW IF NOT EXISTS event_caller AS
+SELECT e.*, COALESCE(m.identity, e.identity) AS caller
+FROM event AS e
+LEFT JOIN (
+    SELECT request_id, CASE WHEN count(DISTINCT identity) = 1 THEN min(identity) ELSE 0 END AS identity
+    FROM mcp_call WHERE request_id <> '' GROUP BY request_id
+) AS m ON m.request_id = e.request_id AND e.source = 'cloudtrail' AND e.outcome <> 'by_service';
 
 -- grain: one native record that could not be read.
 CREATE TABLE IF NOT EXISTS rejected (

@@ -1,15 +1,14 @@
 -- question: which CloudTrail requests of this agent are calls that are counted already (one call, two witnesses)?
 -- Its gateway logged it; or another account got a copy of the same record; or a later record replaces it.
 -- grain: one request of a CloudTrail record.
--- inputs: event; trail_record; agent_principal (principals that are the agent).
+-- inputs: event; event_caller; trail_event; trail_record; agent_caller.
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 -- CloudTrail stamps whole seconds, so a gateway line is compared from the start of its second.
 CREATE OR REPLACE TEMP TABLE second_witness AS
 WITH trail AS (
     SELECT file_id, position, part, time, action, resource, request_id
-    FROM event
-    WHERE source = 'cloudtrail' AND agent = '' AND principal IN (SELECT principal FROM agent_principal)
-      AND time >= $first AND time < $after
+    FROM trail_event($first, $after)
+    WHERE source = 'cloudtrail'
 ),
 gate AS (
     SELECT date_trunc('second', time) AS since,
@@ -31,9 +30,8 @@ SELECT file_id, position, part
 FROM (
     SELECT e.file_id, e.position, e.part,
            dense_rank() OVER (PARTITION BY r.shared_id ORDER BY r.elsewhere, r.native_id) AS nr
-    FROM event e JOIN trail_record r USING (file_id, position)
-    WHERE r.shared_id <> '' AND e.source = 'cloudtrail'
-      AND (e.agent = $agent OR (e.agent = '' AND e.principal IN (SELECT principal FROM agent_principal)))
+    FROM event_caller e JOIN trail_record r USING (file_id, position)
+    WHERE r.shared_id <> '' AND e.source = 'cloudtrail' AND e.caller IN (SELECT identity FROM agent_caller)
 )
 WHERE nr > 1
 UNION

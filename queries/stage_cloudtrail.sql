@@ -1,7 +1,7 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
 --   file, hour and class (staged_trail_shown).
--- inputs: ct_record; ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+-- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
 --   reads); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
@@ -13,8 +13,10 @@ SELECT file_id, chunk, SUM(records) OVER (PARTITION BY file_id ORDER BY chunk) -
 FROM (SELECT file_id, chunk, max(idx) AS records FROM ct_record GROUP BY ALL);
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS
-SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position
-FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk);
+SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position, COALESCE(i.id, 0) AS identity
+FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk)
+LEFT JOIN ct_identity AS i
+    USING (source_identity, sign_in_session, jwt_sub, jwt_client, principal, session, access_key, by_service);
 
 INSERT INTO staged_rejected (file_id, position, reason, day)
 SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
@@ -48,7 +50,7 @@ WHERE r.reject IS NULL AND r.idle IS NULL;
 -- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
 -- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
 CREATE OR REPLACE TEMP TABLE ct_request AS
-SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.principal, r.session, r.request_id, r.indirect,
+SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.identity, r.principal, r.session, r.request_id, r.indirect,
        r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
        -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
        CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
@@ -217,12 +219,14 @@ numbered AS (
     SELECT *, row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, vague, resource) - 1 AS part
     FROM ct_row WHERE NOT alone
     UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, principal, session, name AS action, false AS mapped, request_id, indirect,
+    SELECT file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
+           indirect,
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
            '*' AS resource, true AS vague, 0 AS part
     FROM other
     UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, principal, session, action, true AS mapped, request_id, indirect,
+    SELECT file_id, position, native_id, time, identity, principal, session, action, true AS mapped, request_id,
+           indirect,
            CASE WHEN by_service THEN 'by_service' ELSE 'refused' END AS outcome,
            CASE WHEN NOT typed THEN '' WHEN arn = '' THEN '*' ELSE arn END AS resource,
            typed AND (arn = '' OR contains(arn, '*')) AS vague, 0 AS part
@@ -231,7 +235,7 @@ numbered AS (
 SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
        session, 'aws' AS service, action, resource, '' AS branch,
        CASE WHEN vague THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
-       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped
+       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped, identity
 FROM numbered;
 
 INSERT INTO staged_trail_record BY NAME
@@ -267,3 +271,4 @@ DROP TABLE ct_request;
 DROP VIEW ct_ready;
 DROP TABLE ct_offset;
 DROP TABLE ct_record;
+DROP TABLE ct_identity;

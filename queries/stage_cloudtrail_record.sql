@@ -49,7 +49,14 @@ SELECT
     lower(r.readOnly) = 'true',
     COALESCE(r.sharedEventID, ''), COALESCE(r.addendum.originalEventID, ''),
     COALESCE(r.recipientAccountId <> r.userIdentity.accountId, false),
-    CASE WHEN r.errorMessage IS NOT NULL THEN ct_refusal(r.errorMessage, COALESCE(r.userIdentity.arn, '')) END
+    CASE WHEN r.errorMessage IS NOT NULL THEN ct_refusal(r.errorMessage, COALESCE(r.userIdentity.arn, '')) END,
+    COALESCE(r.eventType, ''),
+    COALESCE(r.userIdentity.sessionContext.sourceIdentity, ''),
+    COALESCE(r.userIdentity.sessionContext.signInSessionArn, r.additionalEventData.signInSessionArn, ''),
+    COALESCE(r.additionalEventData.jwt.claims.sub, ''), COALESCE(r.additionalEventData.jwt.claims.client_id, ''),
+    COALESCE(r.userIdentity.accessKeyId, ''),
+    CASE WHEN r.additionalEventData.downstreamRequests IS NOT NULL
+        THEN list_transform(r.additionalEventData.downstreamRequests, lambda x: x.requestId) END
 FROM (
     -- A text that is not JSON leaves one record of NULLs, which sends its file the exact way (no native_id).
     SELECT file_id, chunk, position, native_id, unnest(records) AS r, generate_subscripts(records, 1) AS idx
@@ -61,7 +68,11 @@ FROM (
             "eventCategory": "VARCHAR", "managementEvent": "VARCHAR", "readOnly": "VARCHAR",
             "addendum": {"originalEventID": "VARCHAR"},
             "userIdentity": {"type": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR", "invokedBy": "VARCHAR",
-                             "sessionContext": {"sessionIssuer": {"arn": "VARCHAR"}}},
+                             "accessKeyId": "VARCHAR",
+                             "sessionContext": {"sessionIssuer": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
+                                                "signInSessionArn": "VARCHAR"}},
+            "additionalEventData": {"signInSessionArn": "VARCHAR", "downstreamRequests": [{"requestId": "VARCHAR"}],
+                                    "jwt": {"claims": {"sub": "VARCHAR", "client_id": "VARCHAR"}}},
             "resources": [{"ARN": "VARCHAR", "ARNPrefix": "VARCHAR"}],
             "requestParameters": "JSON"}]')), [NULL]) AS records
         FROM ct_text

@@ -18,7 +18,10 @@ CREATE OR REPLACE TEMP TABLE ct_record (
     read_only     BOOLEAN,                 -- NULL: the record does not say
     shared_id     VARCHAR, corrects VARCHAR, -- '' in nearly all
     elsewhere     BOOLEAN,                 -- delivered to another account than the caller's
-    refusal       STRUCT(action VARCHAR, resource VARCHAR, layer VARCHAR, explicit BOOLEAN) -- what the error says of a refusal
+    refusal       STRUCT(action VARCHAR, resource VARCHAR, layer VARCHAR, explicit BOOLEAN), -- what the error says of a refusal
+    event_type    VARCHAR,
+    source_identity VARCHAR, sign_in_session VARCHAR, jwt_sub VARCHAR, jwt_client VARCHAR, access_key VARCHAR, -- '' = none
+    downstream    VARCHAR[]                -- ids of the requests that a tool call made
 );
 
 -- What an errorMessage says about a refusal; NULL where it does not speak of this caller. The resource may be in quotes

@@ -1,8 +1,8 @@
 -- question: which requests do the readable gateway lines make, and with what outcome (policy-semantics, section 4)?
 -- grain: one request (staged); one rejected line (staged_rejected).
--- inputs: gw_line, gw_entry, gw_list; gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
---   gw_secret (path); gw_id (file_id, position, native_id) for lines without an id; gw_error (code, outcome)
--- parameters: source, secret (regular expression of values that are not kept)
+-- inputs: gw_line, gw_entry, gw_list; staged_line (its calls); gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
+--   gw_secret (path); gw_id (file_id, position, native_id) for lines without an id
+-- parameters: source, secret (regular expression of values that are not kept), parsed (whether staged_line belongs to it)
 
 CREATE OR REPLACE TEMP TABLE gw_resource AS
 WITH leaf AS (
@@ -42,10 +42,17 @@ SELECT
     CASE WHEN gw_blind_push(l.service, l.action, l.branch) THEN '*' ELSE gw_branch(l.branch) END,
     CASE WHEN gw_blind_push(l.service, l.action, l.branch) THEN CASE WHEN r.partial THEN 'resource,branch' ELSE 'branch' END
          WHEN r.partial THEN 'resource' ELSE '' END,
-    gw_outcome(l.outcome, l.decision, l.enforced, l.state, e.outcome),
-    l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false, l.mapped
+    gw_outcome(l.outcome, l.decision, l.enforced, l.state, gw_failed(l.error_code)),
+    l.decision, CASE WHEN l.state = 'approved' THEN l.decided_at END, COALESCE(l.request_id, ''), false, false,
+    l.mapped, 0
 FROM gw_line AS l
 LEFT JOIN gw_resource AS r ON r.file_id = l.file_id AND r.position = l.position
 LEFT JOIN gw_id AS n ON n.file_id = l.file_id AND n.position = l.position
-LEFT JOIN gw_error AS e ON e.code = l.error_code
 WHERE l.reason IS NULL;
+
+INSERT INTO staged
+SELECT l.file_id, l.position, r.part::USMALLINT, $source, l.id, l.moment, l.agent, '', COALESCE(l.session, ''), l.service,
+       l.action, r.resource, l.branch, CASE WHEN r.partial THEN 'resource' ELSE '' END, l.class, l.decision, l.approved_at,
+       COALESCE(l.request_id, ''), false, false, true, 0
+FROM staged_line AS l JOIN gw_resource AS r USING (file_id, position)
+WHERE $parsed AND l.call;

@@ -1,12 +1,16 @@
 -- question: which resources does a gateway line with arguments or several resources touch?
 -- grain: gw_entry, one top-level argument of one line (`name` NULL: the whole object); gw_list, one item of `resources`.
--- inputs: gw_line
--- parameters: none
+-- inputs: gw_line; staged_line (its calls)
+-- parameters: parsed (whether staged_line belongs to it)
 
 CREATE OR REPLACE TEMP TABLE gw_entry AS
 WITH split AS (
     SELECT file_id, position, args, TRY(map_entries(json_transform(args, '"MAP(VARCHAR, JSON)"'))) AS entries
-    FROM gw_line WHERE reason IS NULL AND args <> '{}'
+    FROM (
+        SELECT file_id, position, args FROM gw_line WHERE reason IS NULL AND args <> '{}'
+        UNION ALL
+        SELECT file_id, position, args FROM staged_line WHERE $parsed AND call
+    )
 ),
 entry AS (
     SELECT file_id, position, unnest(entries) AS e, generate_subscripts(entries, 1) AS nr FROM split

@@ -1,4 +1,4 @@
--- question: none; what stage_gateway_read.sql and stage_gateway_parse.sql have in common.
+-- question: none; what stage_gateway_read.sql and stage_gateway_parse.sql have in common; gw_failed(code) comes from services/outcomes.py.
 -- grain: none
 -- inputs: none
 -- parameters: none
@@ -55,6 +55,9 @@ CREATE OR REPLACE TEMP MACRO gw_outcome(outcome, decision, enforced, state, fail
         WHEN outcome IS NULL THEN 'used_unlogged'
         ELSE 'used'
     END;
+
+CREATE OR REPLACE TEMP MACRO gw_result(outcome, error_code) AS
+    COALESCE(outcome, CASE WHEN error_code <> '' THEN 'error' END);
 
 CREATE OR REPLACE TEMP MACRO gw_branch(branch) AS
     CASE WHEN starts_with(branch, 'refs/heads/') THEN branch[12:] ELSE COALESCE(branch, '') END;

@@ -1,8 +1,7 @@
 -- question: what do the lines of gateway logs hold, field by field, and which of them cannot be read?
 -- grain: one line that is not blank (gw_line). `reason` is NULL where it can be read.
--- inputs: gw_text (file_id, position, mapped, line), read once: lines as text; staged_line, staged_line_file: lines that
---   stage_gateway_read.sql has parsed, and that are neither plain nor doubtful
--- parameters: parsed (whether those of staged_line belong to it)
+-- inputs: gw_text (file_id, position, mapped, line), read once
+-- parameters: none
 -- TRY: one line that is no JSON must not end the query.
 
 CREATE OR REPLACE TEMP TABLE gw_line AS
@@ -35,11 +34,6 @@ checked AS (
                OR gw_odd(r.error_code) OR gw_odd(r.request_id) OR gw_odd(r.policy_rev)
              THEN gw_mistyped(line) END AS mistyped
     FROM parsed
-    UNION ALL
-    SELECT f.file_id, l.rowid - f.first_row + 1, true, NULL, true, moment, id, agent, session, service, action, resource,
-           resources, branch, args, decision, approval, outcome, error_code, request_id, v, enforced, NULL
-    FROM staged_line AS l JOIN staged_line_file AS f USING (file_index)
-    WHERE $parsed AND NOT l.plain AND NOT l.doubtful
 ),
 typed AS (
     SELECT *, CASE WHEN approval IS NOT NULL AND json_type(approval) = 'OBJECT'
@@ -49,7 +43,7 @@ typed AS (
 SELECT file_id, position, mapped, unnamed, id, agent, session, service, action, resource, resources,
        branch, CASE WHEN service = 'tools' THEN args END AS args, decision, verdict.state AS state,
        gw_time(verdict.at) AS decided_at,
-       COALESCE(outcome, CASE WHEN error_code <> '' THEN 'error' END) AS outcome, COALESCE(error_code, '') AS error_code,
+       gw_result(outcome, error_code) AS outcome, COALESCE(error_code, '') AS error_code,
        request_id, COALESCE(enforced <> 'false', true) AS enforced, moment,
        CASE
            -- nearly every line is in order, and this one test says so; the others then see few lines

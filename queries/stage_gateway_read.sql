@@ -1,19 +1,17 @@
--- question: what do the lines of whole, uncompressed gateway logs hold, and which of them are as plain as nearly all are?
--- grain: one line that is not blank, in the order of the files (staged_line). `plain`: exactly one request, with nothing to
---   look at again. `doubtful`: only the line's own text can say what is wrong or missing. The others are in between.
--- inputs: staged_line (empty), the files themselves: DuckDB reads them side by side on all cores
+-- question: what do the lines of whole, uncompressed gateway logs hold, as far as they are as plain as nearly all are?
+-- grain: one line that is not blank, in the order of the files and of their lines. `plain`: exactly one request, with
+--   nothing to look at again. `call`: the same, but for a tool's arguments, which make a request each. A line that is
+--   neither is to be read again as text (stage_gateway_parse.sql).
+-- inputs: the files themselves: DuckDB reads them side by side on all cores
 -- parameters: paths
--- A line that is no JSON comes as a row of NULLs (ignore_errors), hence as doubtful.
+-- A line that is no JSON comes as a row of NULLs (ignore_errors), hence as neither.
 
-INSERT INTO staged_line
 WITH line AS (
     SELECT *, file_index, gw_time(time) AS moment, lower(service) AS service_name,
-           id IS NULL OR moment IS NULL
-           OR decision NOT IN ('allow', 'deny', 'require_approval')
-           OR outcome NOT IN ('success', 'error', 'denied', 'not_run')
-           OR gw_odd(id) OR gw_odd(agent) OR gw_odd(session) OR gw_odd(on_behalf_of) OR gw_odd(credential)
-           OR gw_odd(service) OR gw_odd(action) OR gw_odd(resource) OR gw_odd(branch)
-           OR gw_odd(error_code) OR gw_odd(request_id) OR gw_odd(policy_rev) AS doubt
+           CASE WHEN approval IS NOT NULL AND json_type(approval) = 'OBJECT'
+                THEN json_transform(approval, '{"state": "VARCHAR", "at": "VARCHAR"}') END AS verdict,
+           CASE WHEN verdict IS NOT NULL THEN gw_time(verdict['at']) END AS decided_at,
+           service_name = 'tools' AND args IS NOT NULL AND args <> '{}' AS argued
     FROM read_json($paths, format = 'newline_delimited', ignore_errors = true, compression = 'none', columns = {
         'v': 'JSON', 'id': 'VARCHAR', 'time': 'VARCHAR', 'agent': 'VARCHAR', 'session': 'VARCHAR',
         'on_behalf_of': 'VARCHAR', 'credential': 'VARCHAR', 'service': 'VARCHAR', 'action': 'VARCHAR',
@@ -21,18 +19,35 @@ WITH line AS (
         'approval': 'JSON', 'outcome': 'VARCHAR', 'error_code': 'VARCHAR', 'request_id': 'VARCHAR',
         'policy_rev': 'VARCHAR', 'enforced': 'JSON'})
 )
-SELECT file_index, COALESCE(doubt, false) AS doubtful,
+SELECT file_index,
        COALESCE(
-           NOT doubtful AND agent <> '' AND service <> '' AND action <> '' AND decision IS NOT NULL
-           AND (v IS NULL OR v = '1') AND enforced IS NULL AND resources IS NULL AND approval IS NULL
-           AND CASE WHEN error_code IS NOT NULL THEN error_code = '' ELSE true END
-           AND CASE WHEN args IS NOT NULL THEN service_name <> 'tools' AND starts_with(args, '{') ELSE true END
+           moment IS NOT NULL AND id IS NOT NULL AND agent <> '' AND service <> '' AND action <> ''
+           AND decision IN ('allow', 'deny', 'require_approval')
+           AND (outcome IS NULL OR outcome IN ('success', 'error', 'denied', 'not_run'))
+           AND (v IS NULL OR v = '1') AND (enforced IS NULL OR enforced IN ('true', 'false')) AND resources IS NULL
+           AND CASE WHEN approval IS NOT NULL
+                    THEN json_type(approval) = 'OBJECT' AND json_type(approval, '$.state') = 'VARCHAR'
+                         AND verdict['state'] IN ('approved', 'refused', 'timed_out', 'pending')
+                         AND (verdict['at'] IS NULL OR decided_at IS NOT NULL)
+                    ELSE true END
+           AND CASE WHEN args IS NOT NULL THEN starts_with(args, '{') ELSE true END
            AND CASE WHEN service_name = 'git' THEN NOT gw_blind_push(service_name, action, branch) ELSE true END
+           -- (46 is a full stop: such paths are looked at one by one)
            AND CASE WHEN resource IS NOT NULL THEN NOT contains(resource, '/.') AND ascii(resource) <> 46 ELSE true END
            AND CASE WHEN branch IS NOT NULL THEN NOT contains(branch, '/.') AND ascii(branch) <> 46 ELSE true END,
-           false) AS plain, -- (46 is a full stop: such paths are looked at one by one)
-       moment, id, agent, session, service_name, action, resource, resources,
-       CASE WHEN plain THEN gw_branch(branch) ELSE branch END, args, decision, approval, outcome, error_code,
-       request_id, v, enforced,
-       CASE WHEN plain THEN gw_outcome(outcome, decision, true, NULL, NULL) END AS class
+           false)
+       AND NOT COALESCE(gw_odd(id), false) AND NOT COALESCE(gw_odd(agent), false)
+       AND NOT COALESCE(gw_odd(session), false) AND NOT COALESCE(gw_odd(on_behalf_of), false)
+       AND NOT COALESCE(gw_odd(credential), false) AND NOT COALESCE(gw_odd(service), false)
+       AND NOT COALESCE(gw_odd(action), false) AND NOT COALESCE(gw_odd(resource), false)
+       AND NOT COALESCE(gw_odd(branch), false) AND NOT COALESCE(gw_odd(error_code), false)
+       AND NOT COALESCE(gw_odd(request_id), false) AND NOT COALESCE(gw_odd(policy_rev), false) AS sound,
+       sound AND NOT COALESCE(argued, false) AS plain, sound AND COALESCE(argued, false) AS call,
+       moment, id, agent, session, service_name AS service, action, resource, gw_branch(branch) AS branch,
+       CASE WHEN call THEN args::VARCHAR END AS args, decision, request_id,
+       CASE WHEN sound
+            THEN gw_outcome(gw_result(outcome, error_code), decision, COALESCE(enforced <> 'false', true),
+                            verdict['state'], gw_failed(error_code))
+       END AS class,
+       CASE WHEN verdict['state'] = 'approved' THEN decided_at END AS approved_at
 FROM line;

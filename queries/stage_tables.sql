@@ -1,35 +1,27 @@
 -- question: none; the temporary tables between one batch of log files and the database.
--- grain: staged, one request of one native record (the columns of event); staged_line, one line of a gateway log, in
---   the order of the files; staged_request, both as one; staged_rejected, one native record that could not be read (`day`:
+-- grain: staged, one request of one native record (the columns of event); staged_request, these and the plain lines of
+--   gateway logs as one; staged_identity, staged_mcp_call, as identity and mcp_call; staged_rejected, one native record that could not be read (`day`:
 --   the day that it is of, where that much is known); staged_not_use, file and reason; staged_file, one file.
--- inputs: event, trail_record, trail_shown (for their columns)
+-- inputs: event, identity, mcp_call, trail_record, trail_shown (for their columns); staged_line (logs/staging.py)
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE staged AS FROM event LIMIT 0;
 
--- Nearly every line of a gateway's log is exactly one request: such a line is parsed into this table and goes from here
--- into `event`, without a copy in between. Its place in the file is its place in the table.
-CREATE OR REPLACE TEMP TABLE staged_line (
-    file_index UBIGINT,
-    doubtful   BOOLEAN,                       -- to be read again as text (stage_gateway_read.sql)
-    plain      BOOLEAN,                       -- one request; `class` and `branch` are what event holds
-    moment     TIMESTAMP,
-    id VARCHAR, agent VARCHAR, session VARCHAR, service VARCHAR, action VARCHAR, resource VARCHAR, resources JSON,
-    branch VARCHAR, args JSON, decision VARCHAR, approval JSON, outcome VARCHAR, error_code VARCHAR,
-    request_id VARCHAR, v JSON, enforced JSON,
-    class      VARCHAR
-);
-
-CREATE OR REPLACE TEMP TABLE staged_line_file (file_index UBIGINT, file_id INTEGER, first_row BIGINT, source VARCHAR);
-
+-- Nearly every line of a gateway's log is exactly one request: such lines go into `event` from where they were parsed
+-- (staged_line, an Arrow table), without a copy in between.
 CREATE OR REPLACE TEMP VIEW staged_request AS
 FROM staged
 UNION ALL
-SELECT f.file_id, l.rowid - f.first_row + 1, 0::USMALLINT, f.source, l.id, l.moment, l.agent, '', COALESCE(l.session, ''),
-       l.service, l.action, COALESCE(l.resource, ''), l.branch, '', l.class, l.decision, NULL, COALESCE(l.request_id, ''),
-       false, false, true
-FROM staged_line AS l JOIN staged_line_file AS f USING (file_index)
-WHERE l.plain;
+SELECT file_id, position, 0::USMALLINT, 'gateway', id, moment, agent, '', COALESCE(session, ''), service, action,
+       COALESCE(resource, ''), branch, '', class, decision, approved_at, COALESCE(request_id, ''), false, false, true,
+       0
+FROM staged_line
+WHERE plain;
+
+-- What CloudTrail files bring besides requests: callers that `identity` does not hold yet, and calls of AWS's MCP server.
+CREATE OR REPLACE TEMP TABLE staged_identity AS FROM identity LIMIT 0;
+
+CREATE OR REPLACE TEMP TABLE staged_mcp_call AS FROM mcp_call LIMIT 0;
 
 CREATE OR REPLACE TEMP TABLE staged_rejected (
     file_id INTEGER NOT NULL, position BIGINT NOT NULL, reason VARCHAR NOT NULL, day DATE

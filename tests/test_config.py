@@ -9,6 +9,7 @@ import pytest
 
 from tightener import config
 from tightener.errors import ConfigError
+from tightener.logs.callers import Entry, Identity, Owner
 from tightener.model import Answer, Body
 from tightener.policy import document
 from tightener.policy.decide import Authoriser
@@ -74,9 +75,29 @@ def test_action_aliases_reach_every_decision(tmp_path: Path) -> None:
 
 def test_a_principal_of_two_agents_is_nobody_s(tmp_path: Path) -> None:
     found = load(tmp_path, WHOLE)
-    assert found.agent_of("arn:aws:iam::1:role/a") == ""
-    assert found.agent_of("arn:aws:iam::1:role/c") == "b"
-    assert found.agent_of("arn:aws:iam::2:role/c") == ""
+    assert found.owner_of(Identity(role="arn:aws:iam::1:role/a")) == Owner("", "role or user", ("a", "b"))
+    assert found.owner_of(Identity(role="arn:aws:iam::1:role/c")) == Owner("b", "role or user")
+    assert found.owner_of(Identity(role="arn:aws:iam::2:role/c")) == Owner()
+
+
+def test_an_entry_is_a_pattern_or_a_mapping(tmp_path: Path) -> None:
+    text = """\
+agents:
+  a:
+    principals:
+      - "arn:aws:iam::1:role/a"
+      - {session_name: "a-*", role: "arn:aws:iam::1:role/shared"}
+  b: {principals: {source_identity: "b-*"}}
+  c: {}
+"""
+    assert load(tmp_path, text).principals == {
+        "a": (
+            Entry({"role": "arn:aws:iam::1:role/a"}),
+            Entry({"session_name": "a-*", "role": "arn:aws:iam::1:role/shared"}),
+        ),
+        "b": (Entry({"source_identity": "b-*"}),),
+        "c": (),
+    }
 
 
 def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
@@ -93,6 +114,13 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
         ("logs: x\nlogs: y", 2, "`logs` stands twice"),
         ("agents:\n  a: {principal: x}", 2, "did you mean `principals`?"),
         ("agents:\n  a: {principals: [1]}", 2, "must hold text"),
+        ("agents:\n  a:\n    principals:\n      - {sesion_name: x}", 4, "did you mean `session_name`?"),
+        ("agents:\n  a:\n    principals:\n      - role: x\n        user: y", 5, "known here: source_identity"),
+        ("agents:\n  a:\n    principals:\n      - role: [x]", 4, "`role` must be text"),
+        ("agents:\n  a:\n    principals:\n      - x\n      - access_key: 12", 5, "`access_key` must be text, not 12"),
+        ("agents:\n  a:\n    principals:\n      - {}", 4, "an empty mapping names nobody"),
+        ("agents:\n  a:\n    principals:\n      - agentcore_runtime: arn:x", 4, 'write {agentcore_runtime: "*"'),
+        ("agents:\n  a: {principals: ''}", 2, "must hold text or mappings"),
         ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
         ("logs: [a\n", 2, "not valid YAML"),
         ("- x", 1, "must be a mapping"),

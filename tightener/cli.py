@@ -50,6 +50,16 @@ MinAge = Annotated[str, typer.Option("--min-age", help="Grants younger than this
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="End the window on this day, 2026-11-15. Default: the last logged day.")
 ]
+AccountFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--account",
+        help="The account's IAM: the JSON of `aws iam get-account-authorization-details`, or one policy document.",
+    ),
+]
+Live = Annotated[
+    bool, typer.Option("--live", help="Ask AWS itself, with the credentials that boto3 finds; reads, never writes.")
+]
 Format = Annotated[
     str | None, typer.Option("--format", help="Force a format: gateway, cloudtrail, or the name of a field map.")
 ]
@@ -116,11 +126,35 @@ def compare(
     window: WindowOption = "90d",
     min_age: MinAge = "30d",
     as_of: AsOf = None,
+    account: AccountFile = None,
+    live: Live = False,  # noqa: FBT002 - a flag
     every: Annotated[bool, typer.Option("--all", help="One row a grant, wildcards written out.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Every grant with its status and evidence."""
+    """Every grant with its status and evidence. With --account or --live, what the agent's IAM role grants instead."""
     asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    commands.compare(ctx.obj, asked, datetime.now(UTC), every=every)
+    if account is None and not live:
+        commands.compare(ctx.obj, asked, datetime.now(UTC), every=every)
+    else:
+        commands.compare_role(ctx.obj, asked, _account(account, live=live), datetime.now(UTC), every=every)
+
+
+@app.command()
+def iam(
+    ctx: typer.Context,
+    account: AccountFile = None,
+    live: Live = False,  # noqa: FBT002 - a flag
+    agent: Annotated[str | None, typer.Option("--agent", help="Only this agent. Default: all.")] = None,
+    policy: Policies = None,
+    principal: Principals = None,
+    at: Annotated[str | None, typer.Option("--at", help="The gateway's policy at this moment. Default: now.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="One row an action.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """What each agent's AWS role can do beyond its gateway policy, by service, with the statements that grant it."""
+    asked = commands.Question(agent or "", policy, None, principal, 0, 0, None)
+    if principal and not agent:
+        raise typer.BadParameter("--principal needs --agent")
+    moment = _moment(at) or datetime.now(UTC)
+    commands.iam(ctx.obj, asked, _account(account, live=live), moment, every=every)
 
 
 @app.command()
@@ -244,6 +278,13 @@ def sql(
 ) -> None:
     """Print one of the queries behind every number."""
     commands.sql(ctx.obj, name)
+
+
+def _account(account: Path | None, *, live: bool) -> Path | None:
+    """The account's file; None = the live account."""
+    if (account is None) is not live:
+        raise typer.BadParameter("give --account FILE or --live")
+    return account
 
 
 def _days(text: str) -> int:

@@ -10,10 +10,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from tightener import api, pipeline
+from tightener import api, pipeline, roles
 from tightener import config as configuration
 from tightener.config import Config
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, EXIT_VERIFICATION, NoEvidence, TightenerError
+from tightener.iam import account as accounts
+from tightener.iam import live
+from tightener.iam.account import Account
 from tightener.logs.formats import field_map
 from tightener.model import Answer, Request
 from tightener.pipeline import Project
@@ -22,6 +25,7 @@ from tightener.policy import verify as verification
 from tightener.policy.decide import Authoriser, Decision
 from tightener.policy.decide import decide as authorise
 from tightener.report import html, overview, page, payload, story, terminal
+from tightener.report import roles as role_report
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
@@ -135,6 +139,32 @@ def compare(ctx: Context, asked: Question, now: datetime, *, every: bool) -> Non
     else:
         terminal.comparison(ctx.words, study, every=every)
     pipeline.enough(study.comparison)
+
+
+def compare_role(ctx: Context, asked: Question, account: Path | None, now: datetime, *, every: bool) -> None:
+    """tightener compare --account FILE, or --live: the agent's IAM role as the granted side"""
+    read = _account(account)
+    project = _project(ctx, asked, now)
+    found = roles.study_role(project, read, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+    if ctx.json:
+        ctx.answer(role_report.comparison(found))
+    else:
+        role_report.comparison_words(ctx.words, found, every=every)
+    pipeline.enough(found.study.comparison)
+
+
+def iam(ctx: Context, asked: Question, account: Path | None, now: datetime, *, every: bool) -> None:
+    """tightener iam"""
+    config = pipeline.with_principals(ctx.config(), asked.agent, asked.principals or ())
+    policies = pipeline.read_policies(pipeline.open_project(config, None), asked.policy or ())
+    read = _account(account)
+    if read.is_document and not asked.agent:
+        raise TightenerError("whose policy document is this?", slug="no-agent", hint="say --agent A")
+    found, notes = roles.beyond_gateways(config, read, policies.agents, asked.agent, now)
+    if ctx.json:
+        ctx.answer(role_report.document(read, found, notes))
+    else:
+        role_report.words(ctx.words, read, found, notes, every=every)
 
 
 def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOutput, now: datetime) -> int:
@@ -284,6 +314,11 @@ def fail(error: TightenerError, *, as_json: bool) -> None:
             "exit_code": error.exit_code,
         }
         sys.stdout.write(json.dumps(document_, indent=2) + "\n")
+
+
+def _account(path: Path | None) -> Account:
+    """The account's IAM: the named file, or (None) the live account."""
+    return live.fetch() if path is None else accounts.load(path)
 
 
 def _existing(ctx: Context) -> Project:

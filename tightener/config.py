@@ -4,6 +4,7 @@ policy: policies/            # a file, a folder, or a list of them
 logs: [logs/gateway, logs/AWSLogs]
 agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
+  claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
 covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
 exceptions:
   - {agent: claude-invoice-01, service: git, actions: [pull], reason: disaster drill, owner: dana, until: 2027-01-31}
@@ -23,9 +24,9 @@ from typing import Any
 import yaml
 
 from tightener.errors import ConfigError, Place
+from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
 from tightener.model import Aliases
-from tightener.policy.patterns import matches
 
 FILE_NAME = "tightener.yaml"
 _TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "action_aliases", "formats")
@@ -53,20 +54,15 @@ class Config:
     policy: tuple[Path, ...] = ()
     logs: tuple[str, ...] = ()
     database: Path | None = None
-    principals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # agent -> principal patterns
+    principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
     covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
     exceptions: tuple[Exemption, ...] = ()
     aliases: Aliases = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
 
-    def agent_of(self, principal: str) -> str:
-        """The agent that a principal is, or '' when the configuration names none.
-
-        A principal that the patterns of several agents match is nobody's: guessing would credit one agent with
-        another's work.
-        """
-        found = [agent for agent, patterns in self.principals.items() if any(matches(p, principal) for p in patterns)]
-        return found[0] if len(found) == 1 else ""
+    def owner_of(self, caller: Identity) -> Owner:
+        """The agent that a logged caller is, and what told so."""
+        return owner(caller, self.principals)
 
 
 def find(start: Path) -> Path | None:
@@ -183,9 +179,37 @@ class _Reader:
             },
         )
 
-    def _principals(self, name: str, value: Any) -> tuple[str, ...]:
-        value = self._mapping(value or {}, _AGENT, "agents", name)
-        return self._strings(value.get("principals", []), "agents", name, "principals")
+    def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
+        value = self._mapping(value or {}, _AGENT, "agents", name).get("principals", [])
+        if not isinstance(value, list):
+            return (self._entry(value, "agents", name, "principals"),)
+        return tuple(self._entry(one, "agents", name, "principals", i) for i, one in enumerate(value))
+
+    def _entry(self, value: Any, *keys: str | int) -> Entry:
+        """A pattern for the ARN of a role or user, or a mapping of patterns that must all hold."""
+        if not isinstance(value, dict):
+            if not isinstance(value, str) or not value:
+                raise self.fail(
+                    f"`principals` must hold text or mappings, not {value!r}",
+                    *keys,
+                    hint=f"put an ARN in quotes, or write a mapping of {', '.join(KEYS)}",
+                )
+            return Entry({"role": value})
+        if not value:
+            raise self.fail("an empty mapping names nobody", *keys, hint=f"known here: {', '.join(KEYS)}")
+        self._mapping(value, KEYS, *keys)
+        for key, pattern in value.items():
+            if not isinstance(pattern, str) or not pattern:
+                raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
+        run = value.get("agentcore_runtime", "")
+        if run.startswith(("arn:", "BedrockAgentCore")):
+            raise self.fail(
+                "`agentcore_runtime` is the ID in the session name BedrockAgentCore-ID",
+                *keys,
+                "agentcore_runtime",
+                hint='for every run of one role, write {agentcore_runtime: "*", role: "arn:..."}',
+            )
+        return Entry(dict(value))
 
     def _exception(self, index: int, value: Any) -> Exemption:
         value = self._mapping(value, _EXCEPTION, "exceptions", index)

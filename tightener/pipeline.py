@@ -16,6 +16,7 @@ import duckdb
 from tightener.config import Config
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
+from tightener.logs.callers import Entry
 from tightener.logs.staging import Progress
 from tightener.model import Window
 from tightener.policy import diff, document
@@ -27,12 +28,14 @@ from tightener.prove.replay import exercised
 from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
-from tightener.tighten.compare import Comparison, Terms, compare
+from tightener.tighten.compare import Comparison, Draft, Terms, compare
+from tightener.tighten.owners import assign, ownership
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion
 
 WINDOW_DAYS = 90
 MIN_AGE_DAYS = 30
+_ROUNDS = 8  # a proposal has settled after one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +98,36 @@ def study(
         known = ", ".join(sorted(policies.agents)) or "none"
         raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
     policy, file = policies.agents[agent], policies.file_of(agent)
-    window = collect(project, agent, days, as_of)
+    window, callers = collect(project, agent, days, as_of)
     seen = coverage.measure(
         project.con,
         agent,
         window,
         project.config.covers,
-        trail_sees_agent=bool(usage.principals_of(project.con, agent, project.config.agent_of)),
+        trail_sees_agent=callers.own > 0,
     )
     terms = Terms(
         window=window,
         asked_days=days,
         min_age=min_age,
         coverage=seen,
-        excepted=_excepted(project.config, agent, window.last),
+        excepted=excepted(project.config, agent, window.last),
         granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
     )
     comparison = compare(project.con, policy, terms)
-    return Study(file, comparison, exercised(project.con))
+    return Study(file, comparison, exercised(project.con), tuple(one.sentence for one in callers.shared))
 
 
-def collect(project: Project, agent: str, days: int, as_of: date | None) -> Window:
-    """Finds what one agent did; the window ends at the last logged day or at `as_of`."""
+def collect(project: Project, agent: str, days: int, as_of: date | None) -> tuple[Window, usage.Callers]:
+    """Finds what one agent did, and who it is in the logs; the window ends at the last logged day or at `as_of`."""
     window = usage.window(project.con, days, as_of)
-    usage.collect(project.con, agent, window, project.config.agent_of)
-    return window
+    return window, usage.collect(project.con, agent, window, project.config.owner_of)
 
 
 def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duckdb.DuckDBPyRelation:
     """What one agent did, by day, request and outcome class (usage.sql)."""
-    return usage.roll_up(project.con, agent, collect(project, agent, days, as_of))
+    window, _ = collect(project, agent, days, as_of)
+    return usage.roll_up(project.con, agent, window)
 
 
 def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposal:
@@ -133,11 +136,10 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
     """
     enough(found.comparison)
-    kept, left_out = _proved(found, suggest(project.con, found.comparison))
+    found, kept, left_out = _settled(project, found)
     if only:
         kept = with_required(_chosen(kept, only), kept)
         left_out = []
-    text = _apply(found, kept)
     whole = _proof(found, kept)
     if not whole.holds:
         raise VerificationFailed(
@@ -146,7 +148,40 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
             hint="nothing was written; try single suggestions with --only ID",
         )
     name = diff.name_in_repository(Path(found.file.path))
+    text = _apply(found, kept)
     return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
+
+
+def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that a second run would have nothing to add to, and the comparison that they rest on.
+
+    Narrowing a rule can move uses to it or away from it, where several rules grant the same. So the comparison is made
+    again as if the proposal were in force, until that changes nothing any more.
+    """
+    kept, left_out = _composed(project, found)
+    for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
+        text, policy, terms = _apply(found, kept), found.policy, found.comparison.terms
+        owned = ownership(project.con)
+        new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
+        if new is None:
+            break
+        bodies = changes(kept)
+        origin = [rule.index for rule in found.policy.rules for _ in bodies.get((rule.agent, rule.index), (rule.body,))]
+        assign(project.con, policy, terms.moment, new, origin)
+        if ownership(project.con) == owned:
+            break
+        again = replace(found, comparison=compare(project.con, policy, terms, Draft(new, origin, found.comparison)))
+        more, out = _composed(project, again)
+        if _apply(again, more) == text:
+            break
+        found, kept, left_out = again, more, out
+    return found, kept, left_out
+
+
+def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
+    kept, failed = _proved(found, suggest(project.con, found.comparison))
+    return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
 
 
 def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
@@ -176,16 +211,13 @@ def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion]
                 failed.remove((one, reason))
                 retry = True
     order = {s.id: i for i, s in enumerate(every)}
-    kept.sort(key=lambda s: order[s.id])
-    return _together(found, kept, failed)
+    return sorted(kept, key=lambda s: order[s.id]), failed
 
 
-def _together(
+def _one_by_one(
     found: Study, kept: list[Suggestion], failed: list[tuple[Suggestion, str]]
 ) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """All of them where they hold together; else as many as do, taken one by one in document order."""
-    if not _reason(found, kept):
-        return kept, failed
+    """As many of them as hold together, taken one by one in document order."""
     good: list[Suggestion] = []
     for one in kept:
         more = [s for s in with_required([one], kept) if s not in good]
@@ -269,7 +301,8 @@ def enough(comparison: Comparison) -> None:
         )
 
 
-def _excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
+def excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
+    """(service, action) -> why a person said keep; '' where nobody did, or the exception has ended by `day`."""
     live = [e for e in config.exceptions if e.agent == agent and e.until >= day]
 
     def reason(service: str, action: str) -> str:
@@ -287,8 +320,8 @@ def with_principals(config: Config, agent: str, patterns: Sequence[str]) -> Conf
     """The configuration with further principals for one agent (--principal)."""
     if not patterns:
         return config
-    principals: Mapping[str, tuple[str, ...]] = {
+    entries: Mapping[str, tuple[Entry, ...]] = {
         **config.principals,
-        agent: (*config.principals.get(agent, ()), *patterns),
+        agent: (*config.principals.get(agent, ()), *(Entry({"role": one}) for one in patterns)),
     }
-    return replace(config, principals=principals)
+    return replace(config, principals=entries)

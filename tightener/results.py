@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tightener.iam.account import Identity
+from tightener.iam.document import Statement
 from tightener.model import AgentPolicy
 from tightener.policy.document import PolicyFile
 from tightener.prove.proof import Proof
 from tightener.prove.replay import Exercised
 from tightener.tighten.compare import Comparison
+from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -19,11 +23,23 @@ class Study:
     file: PolicyFile
     comparison: Comparison
     requests: Exercised
+    shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
 
     @property
     def policy(self) -> AgentPolicy:
         """The agent's policy as it is."""
         return self.comparison.policy
+
+
+@dataclass(frozen=True, slots=True)
+class RoleStudy:
+    """One agent's IAM roles compared with their use. `notes` are sentences about what rules cannot say."""
+
+    study: Study
+    identities: tuple[Identity, ...]
+    statements: Mapping[int, Statement]  # rule index -> the statement that it was made from
+    without_effect: tuple[Grant, ...]  # written in an allow, and refused by a deny or the boundary
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def test_the_rest_of_an_event_row(tmp_path):
         "file_id": 1, "position": 1, "part": 0, "source": "cloudtrail", "native_id": "id-1", "agent": "",
         "principal": ROLE, "session": "run-7", "service": "aws", "action": "s3:ListAllMyBuckets", "resource": "",
         "branch": "", "partial": "", "outcome": "used", "decision": "", "request_id": "req-1", "indirect": False,
-        "suspicious": False, "mapped": True,
+        "suspicious": False, "mapped": True, "identity": 1,
     }  # fmt: skip
 
 

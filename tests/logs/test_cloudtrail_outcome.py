@@ -12,6 +12,7 @@ import pytest
 
 from tightener import pipeline
 from tightener.config import Config
+from tightener.logs.callers import Entry
 from tightener.logs.files import LogFile
 from tightener.logs.formats.cloudtrail import CloudTrail
 from tightener.logs.staging import prepare
@@ -109,7 +110,7 @@ def study(tmp_path: Path, *files: list[dict]):
     """The agent's comparison over these files, each read by a run of its own."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    project = pipeline.open_project(Config(principals={"agent": (ROLE,)}), None)
+    project = pipeline.open_project(Config(principals={"agent": (Entry({"role": ROLE}),)}), None)
     for number, records in enumerate(files):
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps({"Records": records}))

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from tightener.logs import staging, store
 from tightener.logs.files import LogFile
 from tightener.logs.formats.gateway import Gateway
-from tightener.services.outcomes import error_class
+from tightener.services.catalogue import rows
+from tightener.services.outcomes import error_class, error_class_sql
 
 LINE = {
     "v": 1,
@@ -29,6 +31,7 @@ LINE = {
     "decision": "allow",
     "outcome": "success",
 }
+ROWS = [row["pattern"].replace("*", "x") for row in rows("error_class")]
 COLUMNS = "position, part, native_id, time, agent, service, action, resource, branch, partial, outcome, mapped"
 
 
@@ -338,3 +341,13 @@ def test_recognised_by_content() -> None:
     assert Gateway().recognises(json.dumps({**LINE, "resource": "x" * 100}).encode()[:-20])
     for other in (b"", b"\x00" * 100, b"hello\n", b'{"Records": [{"eventName": "x"}]}', b"[]", b"a,b\n1,2\n"):
         assert not Gateway().recognises(other)
+
+
+@given(st.lists(st.sampled_from(ROWS) | st.text("AbcDeniedThrottl.*?[]'", max_size=12), min_size=1, max_size=20))
+def test_an_error_code_means_the_same_in_sql(codes: list[str]) -> None:
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"SELECT {error_class_sql('code')} FROM (SELECT unnest(?) AS code, unnest(?) AS nr) ORDER BY nr",
+            [codes, list(range(len(codes)))],
+        ).fetchall()
+    assert [one for (one,) in found] == [str(error_class(code)) if code else None for code in codes]

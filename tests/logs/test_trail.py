@@ -14,6 +14,7 @@ import pytest
 from tightener import pipeline
 from tightener.config import Config
 from tightener.logs import coverage, digests, usage
+from tightener.logs.callers import Entry
 from tightener.logs.trail import find_gaps, places_of
 from tightener.model import Window
 from tightener.report import overview
@@ -58,14 +59,14 @@ OTHER_REGION = record("ec2", "DescribeInstances", region="us-east-1")
 def measured(tmp_path: Path, records: list[dict]) -> coverage.Coverage:
     path = tmp_path / "log.json"
     path.write_text(json.dumps({"Records": records}))
-    project = pipeline.open_project(Config(principals={"agent": (ROLE,)}), None)
+    project = pipeline.open_project(Config(principals={"agent": (Entry({"role": ROLE}),)}), None)
     pipeline.read_logs(project, [str(path)], datetime(2026, 6, 1, tzinfo=UTC), lambda _: None)
     return measure(project)
 
 
 def measure(project: pipeline.Project) -> coverage.Coverage:
     window = usage.window(project.con, 90, None)
-    usage.collect(project.con, "agent", window, project.config.agent_of)
+    usage.collect(project.con, "agent", window, project.config.owner_of)
     return coverage.measure(project.con, "agent", window, {}, trail_sees_agent=True)
 
 
@@ -237,7 +238,7 @@ class Delivery:
 
 
 def ingested(base: Path) -> pipeline.Project:
-    project = pipeline.open_project(Config(principals={"agent": (ROLE,)}), None)
+    project = pipeline.open_project(Config(principals={"agent": (Entry({"role": ROLE}),)}), None)
     again(project, base)
     return project
 

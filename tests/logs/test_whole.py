@@ -142,7 +142,7 @@ def test_doubtful_lines_are_found_again(tmp_path: Path, monkeypatch: pytest.Monk
     con = store.open(None)
     staging.prepare(con)
     file = LogFile(1, str(path), path.stat().st_size)
-    found = whole.read(con, "gateway", [file])[1]
+    found = whole.read(con, [file])[1]
     assert found.doubtful == (1, 2, 77, 4_000, 4_001, 19_999, 20_000)
     texts = [text for batch in whole.doubtful(file, found) for text in batch.column("line").to_pylist()]
     assert [json.loads(text) for text in texts] == [records[n - 1] for n in found.doubtful]

@@ -220,7 +220,7 @@ OTHER = [
 INSERT = (
     "INSERT INTO event SELECT 1, unnest($position), 0, 'gateway', unnest($native_id), unnest($time), unnest($agent), "
     "'', 's', unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
-    "unnest($outcome), 'allow', NULL, '', false, false, true"
+    "unnest($outcome), 'allow', NULL, '', false, false, true, 0"
 )
 
 

@@ -40,7 +40,7 @@ class Coverage:
     window: Window
     sources: tuple[SourceCoverage, ...]
     trail: Trail  # what CloudTrail has shown of itself
-    trail_sees_agent: bool  # some logged principal is this agent
+    trail_sees_agent: bool  # some logged caller is this agent
     gateways: frozenset[str]  # the gateways that have logged this agent
 
     @property
@@ -86,7 +86,7 @@ class Coverage:
             return f"the log of {', '.join(gateways)} has too few whole days"
         if service == "aws" and any(s.source == TRAIL for s in self.sources):
             if not self.trail_sees_agent:
-                return "CloudTrail was read, but no principal in it is mapped to this agent"
+                return "CloudTrail was read, but no caller in it is mapped to this agent"
             return self.trail.why_not(action, resources)
         return f"no source that was read covers the service {service}"
 

@@ -310,7 +310,7 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Ma
     by_id = {file.id: (file, found) for file, found in files}
     sums: list[FileSum] = []
     ledger: list[list[object]] = []
-    for row in con.execute(query("ingest_sums")).fetchall():
+    for row in con.execute(query("ingest_sums"), {"latest": latest}).fetchall():
         number, records, accepted, duplicate, rejected, not_use, unmapped, first, last, problem = row
         file, found = by_id[number]
         if records != accepted + duplicate + rejected + not_use:

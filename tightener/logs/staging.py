@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from tightener.logs.files import LogFile
 from tightener.resources import query
+
+# One line of a gateway log as DuckDB has read it (stage_gateway_read.sql), with its file and its number.
+_TEXTS = (
+    *("id", "agent", "session", "service", "action", "resource", "branch", "args", "decision", "request_id", "class"),
+)
+LINE = pa.schema(
+    [
+        *[("plain", pa.bool_()), ("call", pa.bool_()), ("moment", pa.timestamp("us"))],
+        *[(name, pa.string()) for name in _TEXTS],
+        *[("approved_at", pa.timestamp("us")), ("file_id", pa.int32()), ("position", pa.int64())],
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +55,7 @@ class Format(Protocol):
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary tables, empty: staged, staged_rejected, staged_not_use, staged_file (stage_tables.sql)."""
+    """Make the temporary tables, empty: staged_line, and those of stage_tables.sql."""
+    con.execute("DROP VIEW IF EXISTS staged_request")
+    con.register("staged_line", LINE.empty_table())
     con.execute(query("stage_tables"))

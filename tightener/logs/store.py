@@ -10,13 +10,13 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.resources import query
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 
 def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open
     """Open or make the database; `None` = one in memory. Its times are UTC; a new file is for its owner's eyes only.
 
-    Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of a newer tightener.
+    Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of another tightener.
     """
     if path is None:
         return _prepared(duckdb.connect(":memory:"), None)
@@ -103,9 +103,12 @@ def _check(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         )
     version = con.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     if version is not None and version[0] != SCHEMA_VERSION:
+        older = version[0].isdigit() and int(version[0]) < int(SCHEMA_VERSION)
         raise LogError(
             f"the database has schema {version[0]}, this tightener knows {SCHEMA_VERSION}",
-            slug="database-newer",
+            slug="database-older" if older else "database-newer",
             place=place,
-            hint="update tightener, or name another file with --db",
+            hint="move the file away, or name another one with --db, and read the logs again: tightener ingest PATH..."
+            if older
+            else "update tightener, or name another file with --db",
         )

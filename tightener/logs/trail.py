@@ -120,14 +120,16 @@ def _place(resource: str) -> str:
 
 
 def read(con: duckdb.DuckDBPyConnection, window: Window, actions: Iterable[str]) -> Trail:
-    """What the trail shows, for the agent of the temp table `agent_principal` (logs.usage.collect).
+    """What the trail shows, for the agent of the temp table `agent_caller` (logs.usage.collect).
 
     A class counts where every account of the agent's has shown it; where none is known, all that were logged are asked.
     """
     first, after = bounds(window)
     named = {
         account
-        for (account,) in con.execute("SELECT DISTINCT split_part(principal, ':', 5) FROM agent_principal").fetchall()
+        for (account,) in con.execute(
+            "SELECT DISTINCT split_part(role, ':', 5) FROM identity WHERE id IN (SELECT identity FROM agent_caller)"
+        ).fetchall()
     }
     rows = con.execute(query("trail_class"), {"after": after}).fetchall()
     accounts = named & {row[0] for row in rows} or {row[0] for row in rows}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import duckdb
 
 from tightener.errors import NoEvidence
+from tightener.logs.callers import OwnerOf, Shared, seen, shared
 from tightener.model import Window
 from tightener.resources import query
 
@@ -20,6 +20,14 @@ class Span:
     first: date
     last: date
     events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """How many of the logged callers are the agent, and which of its credentials others use, too."""
+
+    own: int
+    shared: tuple[Shared, ...]
 
 
 def span(con: duckdb.DuckDBPyConnection) -> Span:
@@ -60,23 +68,24 @@ def inputs_of(agent: str, window: Window) -> dict[str, object]:
     return {"agent": agent, "first": first, "after": after}
 
 
-def principals_of(con: duckdb.DuckDBPyConnection, agent: str, agent_of: Callable[[str], str]) -> list[str]:
-    """The logged principals that `agent_of` says are this agent, sorted."""
-    seen = con.execute("SELECT DISTINCT principal FROM event WHERE principal <> '' ORDER BY ALL").fetchall()
-    return [principal for (principal,) in seen if agent_of(principal) == agent]
+def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, owner_of: OwnerOf) -> Callers:
+    """Make the temp tables `collected`, `agent_caller`, `second_witness`, `request` and the macros over them.
 
-
-def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, agent_of: Callable[[str], str]) -> None:
-    """Make the temp tables `collected`, `agent_principal`, `second_witness`, `request` and the macro `own_event`."""
+    Returns what is known of the agent's callers.
+    """
     inputs = inputs_of(agent, window)
     con.execute("CREATE OR REPLACE TEMP TABLE collected AS SELECT $agent::VARCHAR AS agent", {"agent": agent})
-    con.execute("CREATE OR REPLACE TEMP TABLE agent_principal (principal VARCHAR)")
-    principals = principals_of(con, agent, agent_of)
-    if principals:
-        con.executemany("INSERT INTO agent_principal VALUES (?)", [[p] for p in principals])
-    con.execute(query("second_witness"), inputs)
+    owners = {number: (of, owner_of(of)) for number, of in seen(con).items()}
+    own = [number for number, (_, its) in owners.items() if its.agent == agent]
+    con.execute("CREATE OR REPLACE TEMP TABLE agent_caller AS SELECT unnest(?::INTEGER[]) AS identity", [own])
+    con.execute(query("trail_event"))
+    if own:
+        con.execute(query("second_witness"), inputs)
+    else:
+        con.execute("CREATE OR REPLACE TEMP TABLE second_witness AS SELECT file_id, position, part FROM event LIMIT 0")
     con.execute(query("own_event"))
     con.execute(query("request"), inputs)
+    return Callers(len(own), tuple(one for one in shared(owners.values()) if agent in one.agents))
 
 
 def roll_up(con: duckdb.DuckDBPyConnection, agent: str, window: Window) -> duckdb.DuckDBPyRelation:

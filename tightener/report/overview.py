@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from tightener.config import Config
-from tightener.logs import digests, usage
+from tightener.logs import callers, digests, usage
 from tightener.logs.formats.field_map import TryResult
 from tightener.logs.ingest import IngestReport
 from tightener.policy.verify import SetVerdict
@@ -167,35 +167,76 @@ def status_words(out: Printer, found: Mapping[str, Any]) -> None:
 
 
 def agents(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
-    """`tightener.agents/1`: who acted, and which agent each is; those that map to none first, then the largest."""
-    rows = []
-    for named, principal, events, sessions, first, last in con.execute(query("principals")).fetchall():
-        mapped = named or config.agent_of(principal)
-        how = "named by the log" if named else "principal in the configuration" if mapped else ""
-        rows.append(
+    """`tightener.agents/1`: who acted, which agent each is and how that is known; which credentials are shared."""
+    rows, shared = callers.rows(con, config.owner_of)
+    return {
+        "schema": "tightener.agents/1",
+        "principals": [
             {
-                "agent": mapped,
-                "principal": principal,
-                "how": how,
-                "events": events,
-                "sessions": sessions,
-                "first": f"{first.isoformat()}Z",
-                "last": f"{last.isoformat()}Z",
+                "agent": r.owner.agent,
+                "principal": r.identity.role,
+                "how": r.owner.how,
+                "claimed_by": list(r.owner.rivals),
+                "source_identity": r.identity.source_identity,
+                "sign_in_session": r.identity.sign_in_session,
+                "agentcore_runtime": r.runtime,
+                "jwt_sub": r.identity.jwt_sub,
+                "jwt_client": r.identity.jwt_client,
+                "session_name": r.identity.session_name,
+                "access_key": r.identity.access_key,
+                "events": r.events,
+                "sessions": r.sessions,
+                "first": r.first,
+                "last": r.last,
             }
-        )
-    rows.sort(key=lambda r: (bool(r["agent"]), -r["events"]))
-    return {"schema": "tightener.agents/1", "principals": rows}
+            for r in rows
+        ],
+        "shared_credentials": [
+            {
+                "kind": s.kind,
+                "credential": s.credential,
+                "agents": list(s.agents),
+                "others": s.others,
+                "contested": s.contested,
+            }
+            for s in shared
+        ],
+        "warnings": [s.sentence for s in shared],
+    }
+
+
+_SHOWN = (
+    ("principal", ""),
+    ("source_identity", "source identity "),
+    ("sign_in_session", "MCP sign-in "),
+    ("jwt_sub", "token sub "),
+    ("jwt_client", "token client "),
+    ("session_name", "session "),
+    ("access_key", "key "),
+)
+
+
+def _caller(row: Mapping[str, Any]) -> str:
+    """What identifies one caller, on one line."""
+    parts = [f"{words}{visible(row[key])}" for key, words in _SHOWN if row[key]]
+    return ", ".join([*parts, *(["AgentCore runtime"] if row["agentcore_runtime"] else [])])
+
+
+def _how(row: Mapping[str, Any]) -> str:
+    if row["claimed_by"]:
+        return f"claimed by {' and '.join(row['claimed_by'])} ({row['how']})"
+    return row["how"] or "-"
 
 
 def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
     """`tightener agents` for people."""
     out.table(
-        ("agent", "principal", "how", "events", "sessions", "last"),
+        ("agent", "caller", "how", "events", "sessions", "last"),
         [
             (
                 r["agent"] or "(none)",
-                visible(r["principal"]) or "-",
-                r["how"] or "-",
+                _caller(r) or "-",
+                _how(r),
                 f"{r['events']:,}",
                 f"{r['sessions']:,}",
                 r["last"][:10],
@@ -203,6 +244,11 @@ def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
             for r in found["principals"]
         ],
     )
+    if found["warnings"]:
+        out.line()
+        out.line("Shared credentials", style="bold")
+        for text in found["warnings"]:
+            out.line(f"- {visible(text)}")
 
 
 def verify_document(found: SetVerdict) -> dict[str, Any]:

@@ -122,6 +122,7 @@ def _common(study: Study) -> dict[str, Any]:
         "counts": {status.value: sum(g.status is status for g in found.grants) for status in Status},
         "uses": found.uses,
         "requests": found.requests,
+        "shared_credentials": list(study.shared),
     }
 
 

@@ -77,6 +77,7 @@ def not_seen(study: Study) -> list[str]:
             "since when the grants exist: the policy is not in Git and the database is temporary, "
             "so the minimum age was not applied"
         )
+    lines.extend(f"whose use is whose, for certain: {one}" for one in study.shared)
     lines.extend(
         f"{count(n, 'event')} of {event}: read, but not mapped to an action" for event, n in study.comparison.unmapped
     )

@@ -27,3 +27,16 @@ def error_class(code: str) -> Outcome:
     if not code:
         return Outcome.USED
     return next((outcome for regex, outcome in _classes() if regex.fullmatch(code)), Outcome.NO_EVIDENCE)
+
+
+def error_class_sql(code: str) -> str:
+    """The same as a SQL expression (DuckDB's) over the expression `code`; the empty code and NULL are NULL."""
+    cases = " ".join(
+        f"WHEN {code} GLOB '{_quoted(row['pattern'])}' THEN '{row['class']}'" for row in rows("error_class")
+    )
+    return f"CASE WHEN coalesce({code}, '') = '' THEN NULL {cases} ELSE '{Outcome.NO_EVIDENCE}' END"
+
+
+def _quoted(pattern: str) -> str:
+    """A pattern in which only `*` is special, as GLOB reads it."""
+    return re.sub(r"([?\[])", r"[\1]", pattern).replace("'", "''")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,14 +12,14 @@ import duckdb
 
 from tightener.logs.coverage import Coverage
 from tightener.logs.usage import bounds, inputs_of
-from tightener.model import AgentPolicy, Box, Effect, Rule, Window
-from tightener.policy.contain import covered
-from tightener.policy.patterns import intersects, matches, to_like
+from tightener.model import AgentPolicy, Effect, Rule, Window
+from tightener.policy.patterns import intersects, matches
 from tightener.policy.rules import boxes_of
 from tightener.resources import query
 from tightener.services.catalogue import prefixes
 from tightener.services.semantics import fold_action
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
+from tightener.tighten.owners import Candidate, assign
 
 # A removal needs the action to have been observable on nearly the whole window; a single lost day must not stop a
 # weekly run, and is named in the output. At least this many days, unless a shorter window was asked for.
@@ -90,6 +90,7 @@ class Comparison:
     blocked: frozenset[tuple[int, str, str]] = field(
         default_factory=frozenset
     )  # (rule, action, dimension): partial use
+    contested: bool = False  # some request is granted by several rules
 
     def of_rule(self, index: int) -> tuple[Grant, ...]:
         """The grants of one rule, in its own order."""
@@ -97,43 +98,31 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One box that matches one logged action, as a row of the temp table `candidate`."""
+class Draft:
+    """A policy that a comparison led to, whose rules decide anew to which rule each use belongs."""
 
-    rule: Rule
-    box: Box
-    service: str
-    action: str
-
-    @property
-    def of(self) -> tuple[str, str]:
-        """What it is about."""
-        return self.service, self.action
+    policy: AgentPolicy
+    origin: Sequence[int]  # index of a rule there -> index of the rule here that it came from
+    before: Comparison  # which led to it
 
 
-def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -> Comparison:
-    """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind."""
-    candidates = _candidates(con, policy, terms.moment)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE candidate "
-        "(id INTEGER, service VARCHAR, action VARCHAR, resource_like VARCHAR, branch_like VARCHAR, "
-        "rule INTEGER, effect VARCHAR)"
-    )
-    rows = [
-        (i, c.service, c.action, to_like(c.box.resource), to_like(c.box.branch), c.rule.index, c.box.effect.value)
-        for i, c in enumerate(candidates)
-    ]
-    if rows:
-        con.executemany("INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    con.execute(query("match"))
-    _own(con, candidates)
+def compare(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, draft: Draft | None = None
+) -> Comparison:
+    """Compares the collected usage (logs.usage.collect) with the policy. Leaves the temp table `owner` behind.
+
+    With a draft, uses belong to the rules that they would belong to if the draft were in force.
+    """
+    in_force, origin = (draft.policy, draft.origin) if draft else (policy, range(len(policy.rules)))
+    candidates, contested = assign(con, policy, terms.moment, in_force, origin)
     evidence = _evidence(con, terms)
     blocked, partial = _partial(con, policy)
     doubts, own_doubts = _doubts(con, candidates)
     unmapped = con.execute(
         "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    grants = _grants(con, policy, terms, _Found(evidence, partial, doubts, own_doubts, unmapped))
+    found = _Found(evidence, partial, doubts, own_doubts, unmapped)
+    grants = _grants(con, policy, terms, found, draft.before.grants if draft else ())
     total = con.execute(
         "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
     ).fetchone()
@@ -149,79 +138,8 @@ def compare(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms) -
         uses=uses,
         requests=requests,
         blocked=blocked,
+        contested=contested,
     )
-
-
-def _candidates(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, moment: datetime) -> list[_Candidate]:
-    pairs = con.execute(
-        "SELECT DISTINCT service, action FROM request "
-        "WHERE kind IN ('exercised', 'approved', 'ungranted', 'no_evidence') ORDER BY ALL"
-    ).fetchall()
-    rules = {rule.index: rule for rule in policy.rules}
-    found = []
-    for service in sorted({service for service, _ in pairs}):
-        boxes = boxes_of(policy, service)
-        for action in (a for s, a in pairs if s == service):
-            folded = fold_action(service, action)
-            for box in boxes:
-                lapsed = box.expires is not None and box.expires <= moment
-                if matches(box.action, folded) and not (lapsed and box.effect is Effect.ALLOW):
-                    effect = Effect.DENY if lapsed else box.effect
-                    found.append(_Candidate(rules[box.rule], replace(box, effect=effect), service, action))
-    return found
-
-
-def _own(con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]) -> None:
-    """Fills `owner` (request id -> rule) and `stray` (request ids that no rule grants), one decision a signature."""
-    signatures = con.execute("SELECT DISTINCT rules FROM matched ORDER BY ALL").fetchall()
-    matching = [[candidates[i] for i in ids] for (ids,) in signatures]
-    ranks = _ranks(matching, candidates)
-    owners = []
-    for (ids,), level in zip(signatures, map(_winning, matching), strict=True):
-        rule = min((c.rule for c in level), key=lambda r: ranks[level[0].of, r.index]) if level else None
-        owners.append((ids, -1 if rule is None else rule.index))
-    con.execute("CREATE OR REPLACE TEMP TABLE signature_owner (rules INTEGER[], rule INTEGER)")
-    if owners:
-        con.executemany("INSERT INTO signature_owner VALUES (?, ?)", owners)
-    con.execute(query("owner"))
-
-
-def _winning(matching: Sequence[_Candidate]) -> list[_Candidate]:
-    """Those that decide; none where the request is not granted."""
-    effects = {c.box.effect for c in matching}
-    if Effect.DENY in effects:
-        return []
-    winning = Effect.REQUIRE_APPROVAL if Effect.REQUIRE_APPROVAL in effects else Effect.ALLOW
-    return [c for c in matching if c.box.effect is winning]
-
-
-def _ranks(
-    matching: Sequence[Sequence[_Candidate]], candidates: Sequence[_Candidate]
-) -> dict[tuple[tuple[str, str], int], int]:
-    """((service, action), rule index) -> rank: a use belongs to the first in rank of the rules that grant it.
-
-    A narrower rule comes before a wider one, others in document order. It is one order for the whole action, of whole
-    rules: whether a use belongs to one rule or another must not depend on third rules, on other actions, or on which of
-    a rule's patterns matches; else what one tightening moves, the next one would move back.
-    """
-    scopes: dict[tuple[tuple[str, str], int], list[Box]] = {}
-    for c in candidates:
-        scopes.setdefault((c.of, c.rule.index), []).append(c.box)
-    ranks: dict[tuple[tuple[str, str], int], int] = {}
-    for of in {c.of for level in matching for c in level}:
-        waiting = sorted({c.rule.index for level in matching for c in level if c.of == of})
-        inside = {
-            (i, j): all(covered(box, scopes[of, j]) for box in scopes[of, i])
-            for i in waiting
-            for j in waiting
-            if i != j
-        }
-        while waiting:
-            narrow = (i for i in waiting if not any(inside[j, i] and not inside[i, j] for j in waiting if j != i))
-            first = next(narrow, waiting[0])
-            waiting.remove(first)
-            ranks[of, first] = len(ranks)
-    return ranks
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, terms: Terms) -> dict[tuple[int, str], Evidence]:
@@ -287,7 +205,7 @@ def _may_match(pattern: str, value: str, *, hidden: bool) -> bool:
 
 
 def _doubts(
-    con: duckdb.DuckDBPyConnection, candidates: Sequence[_Candidate]
+    con: duckdb.DuckDBPyConnection, candidates: Sequence[Candidate]
 ) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], int]]:
     """(rule, action) -> requests without evidence either way: those that it grants, and those that belong to it."""
     granted: dict[tuple[int, str], int] = {}
@@ -308,7 +226,10 @@ class _Found:
     unmapped: list[tuple[str, str, int]]
 
 
-def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, found: _Found) -> tuple[Grant, ...]:
+def _grants(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, found: _Found, before: Iterable[Grant]
+) -> tuple[Grant, ...]:
+    known = {(g.rule.index, g.action): g.covered_by.index for g in before if g.covered_by}
     logged: dict[str, set[str]] = {}
     for service, action in con.execute(
         "SELECT DISTINCT service, action FROM event WHERE mapped ORDER BY ALL"
@@ -334,6 +255,7 @@ def _grants(con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, f
             observed = sum(terms.coverage.observed(rule.service, action, rule.body.resources))
             since = terms.granted_since.get((rule.index, pattern))
             status, note = _status(rule, action, evidence, observed, since, terms)
+            other = known.get((rule.index, action)) if other is None else other
             if other is not None and not evidence.uses:
                 note = f"its use belongs to the narrower rule on line {rules[other].place.line}"
             grants.append(

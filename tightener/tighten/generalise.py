@@ -52,12 +52,24 @@ def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequ
     distinct. The result is ordered by the granted pattern that each came from, then by text, and does not depend on the
     order of `seen`.
     """
-    homes = _homes(sorted(seen), granted)
+    values = sorted(seen)
+    found = _once(service, dimension, values, granted)
+    if len(granted) > 1:  # what came from different patterns may fit together better under the result
+        for _ in range(MOST_PATTERNS):
+            again = None if found is None else _once(service, dimension, values, found)
+            if again in (None, found):
+                break
+            found = again
+    return found
+
+
+def _once(service: str, dimension: str, values: Sequence[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
+    homes = _homes(values, granted)
     if homes is None:
         return None
     found: set[tuple[int, str]] = set()
-    for home, values in sorted(homes.items()):
-        for fixed, group in _runs(values, lambda value: container(service, dimension, value)):
+    for home, under in sorted(homes.items()):
+        for fixed, group in _runs(under, lambda value: container(service, dimension, value)):
             patterns = _group(group, fixed)
             if patterns is None:
                 return None

@@ -255,6 +255,7 @@ class CloudTrail:
             ids = sorted(reading.irregular)
             con.execute("DELETE FROM ct_record WHERE list_contains(?, file_id)", [ids])
             self._records(con, reading, reading.exact_rows())
+        self._who(con)
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
         for name in (
@@ -274,6 +275,15 @@ class CloudTrail:
         """Texts that are not JSON, and records that need the hash of their own text, send their file the exact way."""
         found = con.execute("SELECT DISTINCT file_id FROM ct_record WHERE native_id IS NULL").fetchall()
         reading.irregular.update(row[0] for row in found)
+
+    @staticmethod
+    def _who(con: duckdb.DuckDBPyConnection) -> None:
+        """Number the distinct callers, and find what the AWS MCP Server did for whom."""
+        names = ("event_type", "event_source", "event_name", "resource")
+        told = [tuple(row[name] for name in names) for row in rows("mcp_record")]
+        con.register("ct_mcp", _table(dict.fromkeys(names, pa.string()), told))
+        con.execute(query("stage_cloudtrail_who"))
+        con.unregister("ct_mcp")
 
     @staticmethod
     def _lookups(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:

@@ -20,7 +20,6 @@ from tightener.logs.formats import lines, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
-from tightener.services.outcomes import error_class
 from tightener.services.semantics import normalise_path
 
 _REQUIRED = ("time", "agent", "service", "action", "decision")
@@ -50,7 +49,7 @@ class Gateway:
     def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
         """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
         problems: dict[int, str] = {}
-        parsed = whole.read(con, self.source, files)
+        parsed = whole.read(con, files)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for file in files:
@@ -60,8 +59,8 @@ class Gateway:
                     yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
 
         counted = stage_lines(con, self.source, batches(), parsed=True)
-        plain = {number: one.plain for number, one in parsed.items()}
-        rows = [(f.id, counted.get(f.id, 0) + plain.get(f.id, 0), problems.get(f.id, "")) for f in files]
+        sound = {number: one.sound for number, one in parsed.items()}
+        rows = [(f.id, counted.get(f.id, 0) + sound.get(f.id, 0), problems.get(f.id, "")) for f in files]
         con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
 
 
@@ -70,19 +69,21 @@ def stage_lines(
 ) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 
-    `parsed`: and those of `staged_line` that are not plain. Returns how many lines that are not blank each file has.
+    `parsed`: and the calls of `staged_line`. Returns how many lines that are not blank each file has, without those
+    that whole.read counts.
     """
     con.register("gw_text", pa.RecordBatchReader.from_batches(lines.SCHEMA, batches))
-    con.execute(query("stage_gateway_macros"))
-    con.execute(query("stage_gateway_parse"), {"parsed": parsed})
+    whole.macros(con)
+    con.execute(query("stage_gateway_parse"))
     con.unregister("gw_text")
-    con.execute(query("stage_gateway_args"))
-    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_error": _errors(con)}
+    for statement in duckdb.extract_statements(query("stage_gateway_args")):
+        con.execute(statement, {"parsed": parsed} if statement.named_parameters else {})
+    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con)}
     for name, table in tables.items():
         con.register(name, table)
     con.register("gw_secret", _secrets(con))
     for statement in duckdb.extract_statements(query("stage_gateway")):
-        wanted = {"source": source, "secret": value_pattern()}
+        wanted = {"source": source, "secret": value_pattern(), "parsed": parsed}
         con.execute(statement, {name: wanted[name] for name in statement.named_parameters})
     for name in (*tables, "gw_secret"):
         con.unregister(name)
@@ -141,12 +142,6 @@ def _leaves_of(name: str | None, raw: str) -> list[tuple[str, str]]:
         return [(name or "", raw)]
 
 
-def _errors(con: duckdb.DuckDBPyConnection) -> pa.Table:
-    codes = [code for (code,) in con.execute("SELECT DISTINCT error_code FROM gw_line ORDER BY ALL").fetchall() if code]
-    outcomes = [str(error_class(code)) for code in codes]
-    return pa.table([pa.array(codes, pa.string()), pa.array(outcomes, pa.string())], names=["code", "outcome"])
-
-
 def _secrets(con: duckdb.DuckDBPyConnection) -> pa.Table:
     found = con.execute("SELECT DISTINCT name FROM gw_entry WHERE name IS NOT NULL UNION SELECT path FROM gw_leaf")
     return pa.table([pa.array([n for (n,) in found.fetchall() if is_secret(n)], pa.string())], names=["path"])
@@ -157,12 +152,20 @@ def _fold_actions(con: duckdb.DuckDBPyConnection, source: str) -> None:
     found = con.execute(
         "SELECT DISTINCT action FROM staged_request WHERE source = ? AND service = 'aws'", [source]
     ).fetchall()
-    for action in sorted(name for (name,) in found if catalogue_case(name) != name):
-        for table, whose in (("staged", "source = $source AND"), ("staged_line", "")):
-            con.execute(
-                f"UPDATE {table} SET action = $new WHERE {whose} service = 'aws' AND action = $old",  # noqa: S608 - two literals
-                {"new": catalogue_case(action), "old": action} | ({"source": source} if whose else {}),
-            )
+    folded = {name: catalogue_case(name) for (name,) in found if catalogue_case(name) != name}
+    if not folded:
+        return
+    names = {"old": list(folded), "new": list(folded.values())}
+    con.execute("CREATE OR REPLACE TEMP TABLE gw_folded AS SELECT unnest($old) AS old, unnest($new) AS new", names)
+    con.execute(
+        "UPDATE staged SET action = f.new FROM gw_folded AS f WHERE source = ? AND service = 'aws' AND action = f.old",
+        [source],
+    )
+    lines = con.sql(
+        "SELECT l.* REPLACE (CASE WHEN l.service = 'aws' THEN COALESCE(f.new, l.action) ELSE l.action END AS action)"
+        " FROM staged_line AS l LEFT JOIN gw_folded AS f ON f.old = l.action"
+    ).to_arrow_table()
+    con.register("staged_line", lines)
 
 
 def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:

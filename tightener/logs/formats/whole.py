@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from tightener.logs.files import LIMIT, LogFile
 from tightener.logs.formats import lines
+from tightener.logs.staging import LINE
 from tightener.resources import query
+from tightener.services.outcomes import error_class_sql
 
 _STEP = 1 << 13
 _PIECE = 1 << 20  # a whole number of steps
@@ -36,39 +39,55 @@ class _Breaks:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What was read of one file: its plain lines, and the numbers of those to be read again as text."""
+    """What was read of one file: how many plain lines and calls, and which lines have to be read again as text."""
 
-    plain: int
+    sound: int
     doubtful: tuple[int, ...]
     breaks: _Breaks
 
 
-def read(con: duckdb.DuckDBPyConnection, source: str, files: Sequence[LogFile]) -> dict[int, Whole]:
-    """Fill `staged_line` and `staged_line_file` with the files that can be read so: file id -> what was read.
+def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, Whole]:
+    """Register the lines of the files that can be read so as `staged_line`: file id -> what was read.
 
     Must not be called inside a transaction, because what DuckDB fails on ends one. Raises OSError.
     """
     fit = [f for f in files if not f.compression and f.size <= LIMIT and not glob.has_magic(f.path)]
     if not fit:
         return {}
-    con.execute(query("stage_gateway_macros"))
+    macros(con)
+    con.execute("SET preserve_insertion_order = true")  # a line's number is its place
     with ThreadPoolExecutor(1) as pool:
         counted = pool.map(_breaks, [file.path for file in fit])
         try:
-            con.execute(query("stage_gateway_read"), {"paths": [file.path for file in fit]})
-        except duckdb.Error:  # a line that is too long, a file that changes meanwhile: text shows which
-            return {}
-        every = list(counted)
+            paths = [file.path for file in fit]
+            table = con.sql(query("stage_gateway_read"), params={"paths": paths}).to_arrow_table()
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            return {}  # a line that is too long, a file that changes meanwhile: the way of text shows which
+        breaks = list(counted)
+    index = table["file_index"].to_numpy().astype(np.int64)
+    first = np.searchsorted(index, np.arange(len(fit) + 1))
+    if np.any(np.diff(index) < 0):  # not in the order of the files
+        return {}
+    place = np.arange(len(index)) - first[index] + 1
+    sound = table["sound"].to_numpy()
     found: dict[int, Whole] = {}
-    rows: list[tuple[int, int, int, str]] = []
-    for index, first, count, plain, doubtful in con.execute(query("stage_gateway_whole")).fetchall():
-        file, breaks = fit[index], every[index]
-        if breaks.lines == count and len(doubtful) * _FEW <= count:
-            found[file.id] = Whole(plain, tuple(doubtful), breaks)
-            rows.append((index, file.id, first, source))
-    if rows:
-        con.executemany("INSERT INTO staged_line_file VALUES (?, ?, ?, ?)", rows)
+    for number, file in enumerate(fit):
+        part = slice(first[number], first[number + 1])
+        lines_read, doubts = part.stop - part.start, place[part][~sound[part]].tolist()
+        if breaks[number].lines == lines_read > 0 and len(doubts) * _FEW <= lines_read:
+            found[file.id] = Whole(int(lines_read) - len(doubts), tuple(doubts), breaks[number])
+    ids = np.array([file.id for file in fit], np.int32)[index]
+    table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
+    if len(found) < len(fit):
+        table = table.filter(pa.array(np.isin(ids, list(found))))
+    con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
+
+
+def macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Define what both ways of reading a gateway's lines have in common."""
+    con.execute(f"CREATE OR REPLACE TEMP MACRO gw_failed(code) AS {error_class_sql('code')}")
+    con.execute(query("stage_gateway_macros"))
 
 
 def doubtful(file: LogFile, whole: Whole) -> Iterator[pa.RecordBatch]:
