@@ -66,7 +66,9 @@ def test_invictus_figures(invictus):
     idle = dict(con.execute("SELECT reason, sum(records)::INT FROM staged_not_use GROUP BY 1").fetchall())
     assert idle == {"service event": 42, "console sign-in": 3}
     counts = "SELECT count(DISTINCT native_id) FROM staged WHERE "
-    assert one(con, counts + "outcome = 'by_service'") == 40  # AWSService 34, service-linked roles 6
+    # of AWS services, which are nobody; of their service-linked roles
+    assert one(con, counts + "outcome = 'by_service' AND principal = ''") == 34
+    assert one(con, counts + "outcome = 'by_service' AND principal <> ''") == 6
     assert one(con, counts + "outcome = 'refused'") == 60
     assert one(con, counts + "NOT mapped") == 0
     assert one(con, counts + "agent <> '' OR (principal = '' AND outcome <> 'by_service')") == 0
