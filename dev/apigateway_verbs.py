@@ -6,8 +6,6 @@ API Gateway's IAM actions are HTTP verbs, and its ARNs hold the path of the call
 event source and some names; a parameter tells them apart where one does, and elsewhere the path stays open.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

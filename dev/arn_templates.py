@@ -7,8 +7,6 @@ letter case ignored, names of parameters of operations that are authorised on it
 of the member in botocore with its first letter in lower case.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

@@ -6,8 +6,6 @@ The classes are decided by rule, in the order of RULES; the first that holds nam
 and fails when the page is out of date.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

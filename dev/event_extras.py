@@ -8,8 +8,6 @@ kinds of dependence can be read off the log and become rows: iam:PassRole, neede
 role, and an action that tags, needed where they hold tags. botocore says which parameters these are.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

@@ -7,8 +7,6 @@ log shows its name. That holds only where the call has a parameter from which on
 that ec2:RunInstances makes are named by none.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

@@ -6,8 +6,6 @@ The folder is an unpacked wheel; VERSION and DATE say which one it is. AWS publi
 Authorization Reference, on which the catalogue rests, has its action.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

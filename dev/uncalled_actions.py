@@ -6,8 +6,6 @@ Of such an action nothing can be said: it may be checked by some call besides th
 console only, or be out of use. `--check` writes nothing and fails when the file is out of date.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import sys

@@ -6,8 +6,6 @@ A call that is not signed at all, or carries a token in place of a signature, is
 policy. Only calls that are no IAM action are listed: where one exists, it is believed.
 """
 
-# ruff: noqa: INP001
-
 from __future__ import annotations
 
 import csv

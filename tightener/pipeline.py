@@ -32,6 +32,7 @@ from tightener.tighten.compare import Comparison, Draft, Terms, compare
 from tightener.tighten.owners import assign, ownership
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion
+from tightener.tighten.wording import count
 
 WINDOW_DAYS = 90
 MIN_AGE_DAYS = 30
@@ -295,9 +296,10 @@ def enough(comparison: Comparison) -> None:
     best = max(source.full for source in knowing)
     if best < terms.days_needed:
         raise NoEvidence(
-            f"coverage is too thin to say anything: at best {best} whole days of log, {terms.days_needed} are needed",
+            f"coverage is too thin to say anything: {count(best, 'whole day')} of log at best,"
+            f" at least {terms.days_needed} needed",
             slug="thin-coverage",
-            hint="read more logs, or ask for a shorter --window",
+            hint=f"read more logs, or ask for what there is: --window {best}d" if best else "read more logs",
         )
 
 

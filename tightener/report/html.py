@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 
 import jinja2
@@ -18,6 +19,7 @@ from tightener.report import charts
 from tightener.report.defuse import visible
 from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView
 from tightener.resources import folder
+from tightener.tighten.wording import count
 
 _SHOWN_PATTERNS = 4  # resources (and branches) of a rule that a row of the table spells out
 _EFFECT_WORDS = {"allow": "allow", "require_approval": "approval", "deny": "deny"}
@@ -69,11 +71,12 @@ def coverage_words(rows: tuple[CoverageRow, ...]) -> str:
     worst = min(rows, key=lambda row: (row.days_full, row.source))
     days = len(worst.per_day)
     if worst.days_full == days:
-        return f"{'' if len(rows) == 1 else f'{len(rows)} sources, '}complete on all {days} days"
+        span = "the one day" if days == 1 else f"all {days} days"
+        return f"{'' if len(rows) == 1 else f'{len(rows)} sources, '}complete on {span}"
     if len(rows) == 1:
-        return f"{worst.source} complete on {worst.days_full} of {days} days"
+        return f"{worst.source} complete on {worst.days_full} of {count(days, 'day')}"
     complete = sum(row.days_full == len(row.per_day) for row in rows)
-    return f"{complete} of {len(rows)} sources complete; {worst.source} on {worst.days_full} of {days} days"
+    return f"{complete} of {len(rows)} sources complete; {worst.source} on {worst.days_full} of {count(days, 'day')}"
 
 
 def diff_lines(diff: str) -> list[tuple[str, str]]:
@@ -109,7 +112,7 @@ def _evidence(grant: GrantRow, policy_path: str) -> str:
     """What the logs say about a grant, as one sentence; empty for a grant without use, note or cover."""
     parts = []
     if grant.uses:
-        parts.append(f"{_count(grant.days_active, 'day')}, {_count(grant.sessions, 'session')}")
+        parts.append(f"{count(grant.days_active, 'day')}, {count(grant.sessions, 'session')}")
     if grant.first_used:
         parts.append(f"since {grant.first_used}")
     if grant.approved_uses:
@@ -124,10 +127,6 @@ def _evidence(grant: GrantRow, policy_path: str) -> str:
     return "; ".join(parts)
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
 def _number(number: int) -> str:
     return f"{number:,}"
 
@@ -135,6 +134,11 @@ def _number(number: int) -> str:
 def _line(place: str, policy_path: str) -> str:
     """A place without the file's name where that is the page's own policy: 2,000 rows need not repeat it."""
     return place.removeprefix(f"{policy_path}:")
+
+
+def _coded(text: str) -> Markup:
+    """A sentence whose `names` are set as code. Backticks that a log or a policy brings along only look odd."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(visible(text)))))  # noqa: S704 - escaped right here
 
 
 def _block(text: str) -> Markup:
@@ -159,7 +163,7 @@ def _template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        where=_where, evidence=_evidence, number=_number, counted=_count, line=_line, block=_block
+        where=_where, evidence=_evidence, number=_number, counted=count, coded=_coded, line=_line, block=_block
     )
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)
     return environment.get_template("agent.html.j2")

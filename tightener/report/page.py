@@ -15,6 +15,7 @@ from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion, compose
+from tightener.tighten.wording import count
 
 _QUERIES = ("own_event", "request", "match", "owner", "evidence", "values", "coverage", "replay")
 
@@ -88,9 +89,9 @@ def _suggestion(s: Suggestion, study: Study) -> SuggestionRow:
     left = sum(g.pattern in after or g.action in after for g in grants)
     parts = []
     if isinstance(days := s.evidence.get("observed_days"), int):
-        parts.append(f"could be seen on {days} of {study.comparison.terms.window.days} days")
+        parts.append(f"could be seen on {days} of {count(study.comparison.terms.window.days, 'day')}")
     if isinstance(values := s.evidence.get("distinct_values"), int):
-        parts.append(f"{values} distinct values")
+        parts.append(count(values, "distinct value"))
     evidence = ", ".join(parts) or "the resources and branches of each action's own uses"
     return SuggestionRow(
         id=s.id,

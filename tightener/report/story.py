@@ -19,6 +19,7 @@ from tightener.services.semantics import fold_action
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggest import suggest
 from tightener.tighten.suggestion import Suggestion
+from tightener.tighten.wording import count
 
 _MOST_EVENTS = 10
 
@@ -64,6 +65,7 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
     names = ("time", "source", "id", "resource", "branch", "outcome", "session", "file", "position")
     events = tuple({n: _text(v) for n, v in zip(names, row, strict=True)} for row in rows)
     e = one.evidence
+    used = f"{count(e.uses, 'use')} on {count(e.days_active, 'day')} in {count(e.sessions, 'session')}"
     facts = [
         (
             "grant",
@@ -72,9 +74,9 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
         ),
         ("line", str(one.rule.place)),
         ("status", one.status.value.replace("_", " ") + (f": {one.note}" if one.note else "")),
-        ("use", f"{e.uses:,} uses on {e.days_active} days in {e.sessions} sessions; {e.approved_uses:,} approved"),
+        ("use", f"{used}; {e.approved_uses:,} approved"),
         ("first, last", f"{_text(e.first_used) or '-'}, {_text(e.last_used) or '-'}"),
-        ("could be seen", f"{one.observed_days} of {study.comparison.terms.window.days} days"),
+        ("could be seen", f"{one.observed_days} of {count(study.comparison.terms.window.days, 'day')}"),
         ("granted since", str(one.granted_since or "unknown")),
     ]
     document = {

@@ -16,7 +16,7 @@ from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.suggestion import Suggestion
-from tightener.tighten.wording import listing
+from tightener.tighten.wording import count, listing
 
 _MARK = {
     Status.EXERCISED: "✓",
@@ -119,7 +119,7 @@ def _head(study: Study) -> list[tuple[str, str]]:
         ("window", words.window_line(found)),
         ("logs", "\n".join(words.coverage_lines(found)) or "none in this window"),
         ("grants", words.grants_line(found)),
-        ("use", f"{found.uses:,} uses, {found.requests:,} distinct requests"),
+        ("use", f"{count(found.uses, 'use')}, {count(found.requests, 'distinct request')}"),
     ]
 
 
@@ -127,7 +127,7 @@ def _evidence(one: Suggestion) -> str:
     parts = [f"line {one.rule.place.line}"]
     evidence = one.evidence
     if isinstance(days := evidence.get("observed_days"), int):
-        parts.append(f"{days} days seen")
+        parts.append(f"{count(days, 'day')} seen")
     if isinstance(examples := evidence.get("examples"), list) and examples:
         parts.append(f"e.g. {visible(str(examples[0]))}")
     if isinstance(removed := evidence.get("removed"), list):
@@ -199,6 +199,6 @@ def _attempts(out: Printer, title: str, attempts: Sequence[Attempt]) -> None:
     for a in attempts[:_MOST_ATTEMPTS]:
         what = " ".join(part for part in (a.service, a.action, visible(a.resource), visible(a.branch)) if part)
         note = words.attempt_note(a)
-        out.line(f"- {what}: {a.count:,} times, last {a.last:%Y-%m-%d}{f' ({note})' if note else ''}")
+        out.line(f"- {what}: {count(a.count, 'time')}, last {a.last:%Y-%m-%d}{f' ({note})' if note else ''}")
     if len(attempts) > _MOST_ATTEMPTS:
         out.line(f"- and {len(attempts) - _MOST_ATTEMPTS:,} more (--json lists them)")

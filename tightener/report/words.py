@@ -57,7 +57,7 @@ def coverage_lines(comparison: Comparison) -> list[str]:
         proved = f", {source.proved} proved by digest" if source.proved else ""
         gaps = [str(gap) for gap in source.gaps]
         lost = f"; gaps: {', '.join(gaps[:3])}{f' and {len(gaps) - 3} more' if len(gaps) > 3 else ''}" if gaps else ""
-        lines.append(f"{source.source}: {source.full} of {len(source.days)} days whole{proved}{named}{lost}")
+        lines.append(f"{source.source}: {source.full} of {count(len(source.days), 'day')} whole{proved}{named}{lost}")
     return lines
 
 
