@@ -3,7 +3,11 @@
 -- inputs: own_event; request; owner (request id -> rule: the narrowest rule that the use
 --         belongs to).
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
-SELECT o.rule, e.action,
+-- (materialised: joined the other way round, all events would first be joined to all requests)
+WITH owned AS MATERIALIZED (
+    SELECT r.*, o.rule FROM request r JOIN owner o ON o.id = r.id WHERE r.kind <> 'no_evidence'
+)
+SELECT r.rule, e.action,
        count(*) AS uses,
        count(*) FILTER (e.outcome = 'approved') AS approved_uses,
        count(*) FILTER (e.outcome = 'used_unlogged') AS unlogged_uses,
@@ -12,8 +16,7 @@ SELECT o.rule, e.action,
        count(DISTINCT e.session) FILTER (e.session <> '') AS sessions,
        min(e.native_id) AS sample_low, max(e.native_id) AS sample_high
 FROM own_event($agent, $first, $after) AS e
-JOIN request r ON r.service = e.service AND r.action = e.action AND r.resource = e.resource AND r.branch = e.branch
+JOIN owned r ON r.service = e.service AND r.action = e.action AND r.resource = e.resource AND r.branch = e.branch
  AND r.partial = e.partial AND r.kind = CASE WHEN e.outcome = 'approved' THEN 'approved' ELSE 'exercised' END
-JOIN owner o ON o.id = r.id
 WHERE e.mapped AND e.outcome IN ('used', 'used_unlogged', 'approved')
-GROUP BY o.rule, e.action;
+GROUP BY r.rule, e.action;
