@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from cloudtrail_record import ACCOUNT, ROLE, S3_OBJECT, record
 
 from tightener import pipeline
 from tightener.config import Config
@@ -20,9 +21,6 @@ from tightener.policy import document
 from tightener.report import payload, words
 from tightener.resources import query
 
-ACCOUNT = "111122223333"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app/agent"
-S3_OBJECT = {"bucketName": "b", "key": "in/x.csv"}
 USER = f"arn:aws:sts::{ACCOUNT}:assumed-role/agent/run-7"
 DENIED = [json.loads(line) for line in (Path(__file__).parent / "cloudtrail_denied.jsonl").read_text().splitlines()]
 POLICY = """\
@@ -33,28 +31,6 @@ agents:
       - service: aws
         actions: ["s3:GetObject"]
 """
-
-
-def record(source="s3", name="ListBuckets", params=None, number=1, **over):
-    base = {
-        "eventVersion": "1.11",
-        "userIdentity": {
-            "type": "AssumedRole",
-            "arn": USER,
-            "accountId": ACCOUNT,
-            "sessionContext": {"sessionIssuer": {"type": "Role", "arn": ROLE, "accountId": ACCOUNT}},
-        },
-        "eventTime": "2026-03-01T10:00:00Z",
-        "eventSource": f"{source}.amazonaws.com",
-        "eventName": name,
-        "awsRegion": "eu-west-1",
-        "requestParameters": params,
-        "requestID": f"req-{number}",
-        "eventID": f"id-{number}",
-        "eventType": "AwsApiCall",
-        "recipientAccountId": ACCOUNT,
-    }
-    return {**base, **over}
 
 
 def read(tmp_path: Path, *records) -> duckdb.DuckDBPyConnection:
