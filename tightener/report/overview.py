@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -133,6 +134,12 @@ def _missing(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     return [d.isoformat() for d in every if d not in present]
 
 
+def _near(path: str) -> str:
+    """A file as a reader in this folder would type it; --json keeps the whole path."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if "://" not in path and Path(path).is_relative_to(here) else path
+
+
 def status_words(out: Printer, found: Mapping[str, Any]) -> None:
     """`tightener status` for people."""
     out.line(f"logs from {found['first_day']} to {found['last_day']}", style="bold")
@@ -150,12 +157,12 @@ def status_words(out: Printer, found: Mapping[str, Any]) -> None:
         (
             "Rejected",
             [
-                f"{r['records']:,} in {r['file']} (first at {r['first_position']}): {r['reason']}"
+                f"{r['records']:,} in {_near(r['file'])} (first at {r['first_position']}): {r['reason']}"
                 for r in found["rejected"]
             ],
         ),
         ("Unmapped", [f"{u['count']:,} {u['service']} {visible(u['event'])}" for u in found["unmapped"]]),
-        ("Files with problems", [f"{p['file']}: {p['problem']}" for p in found["problems"]]),
+        ("Files with problems", [f"{_near(p['file'])}: {p['problem']}" for p in found["problems"]]),
     ):
         if rows:
             out.line()
