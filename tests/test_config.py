@@ -122,6 +122,14 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
         ("agents:\n  a:\n    principals:\n      - agentcore_runtime: arn:x", 4, 'write {agentcore_runtime: "*"'),
         ("agents:\n  a: {principals: ''}", 2, "must hold text or mappings"),
         ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
+        ("exceptions:\n  - {agent: a, rule: x, actions: [x]}", 2, "not both"),
+        ("exceptions:\n  - {agent: a, rule: '', reason: r, owner: o, until: 2026-01-01}", 2, "lacks rule"),
+        ("rejected:\n  - {agent: a, suggestion: x}", 2, "lacks reason, owner, until"),
+        (
+            "rejected:\n  - {agent: a, suggestion: x, reason: no, owner: o, until: 2026-01-01}",
+            2,
+            "`reason` must be text",
+        ),
         ("logs: [a\n", 2, "not valid YAML"),
         ("- x", 1, "must be a mapping"),
         (

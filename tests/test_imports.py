@@ -21,10 +21,12 @@ ROOMS: dict[str, set[str]] = {
     "iam": {"policy", "services", "model", "errors", "resources"},
     "prove": {"policy", "services", "logs", "model", "errors", "resources"},
     "config": {"policy", "services", "logs", "model", "errors", "resources"},
+    "decided": {"config", "policy", "services", "model", "errors"},
     "results": {"prove", "tighten", "iam", "policy", "model", "errors"},
     "report": {
         "results",
         "config",
+        "decided",
         "iam",
         "prove",
         "tighten",
@@ -36,9 +38,36 @@ ROOMS: dict[str, set[str]] = {
         "resources",
     },
     "publish": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
-    "pipeline": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
+    "pipeline": {
+        *(
+            "results",
+            "decided",
+            "config",
+            "prove",
+            "tighten",
+            "policy",
+            "services",
+            "logs",
+            "model",
+            "errors",
+            "resources",
+        )
+    },
     "roles": {
-        *("pipeline", "results", "config", "iam", "prove", "tighten", "policy", "logs", "model", "errors", "resources")
+        *(
+            "pipeline",
+            "results",
+            "decided",
+            "config",
+            "iam",
+            "prove",
+            "tighten",
+            "policy",
+            "logs",
+            "model",
+            "errors",
+            "resources",
+        )
     },
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
@@ -47,6 +76,7 @@ ROOMS: dict[str, set[str]] = {
         "pipeline",
         "report",
         "results",
+        "decided",
         "config",
         "iam",
         "policy",

@@ -180,6 +180,34 @@ def suggest(
 
 
 @app.command()
+def reject(
+    ctx: typer.Context,
+    suggestion: Annotated[str, typer.Argument(help="The suggestion's id.")],
+    agent: Agent,
+    reason: Annotated[str, typer.Option("--reason", help="Why not: the next reader will want to know.")],
+    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.")],
+    until: Annotated[
+        str | None, typer.Option("--until", help="The last day on which it holds. Default: 90 days from now.")
+    ] = None,
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """Say no to a suggestion: remembered in tightener.yaml, and not made again while its evidence stays the same."""
+    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    commands.reject(ctx.obj, asked, suggestion, (reason, owner, _date(until)), datetime.now(UTC))
+
+
+@app.command()
+def exceptions(ctx: typer.Context, policy: Policies = None) -> None:
+    """What people decided in tightener.yaml: exceptions and rejections, honoured, expired or without effect."""
+    commands.exceptions(ctx.obj, policy, datetime.now(UTC))
+
+
+@app.command()
 def explain(
     ctx: typer.Context,
     what: Annotated[

@@ -6,13 +6,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tightener import api, pipeline, roles
+from tightener import api, decided, pipeline, roles
 from tightener import config as configuration
-from tightener.config import Config
+from tightener.config import Config, Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, EXIT_VERIFICATION, NoEvidence, TightenerError
 from tightener.iam import account as accounts
 from tightener.iam import live
@@ -128,6 +128,33 @@ def agents(ctx: Context) -> None:
         ctx.answer(found)
     else:
         overview.agents_words(ctx.words, found)
+
+
+def exceptions(ctx: Context, policy: Sequence[Path] | None, now: datetime) -> None:
+    """tightener exceptions"""
+    config = ctx.config()
+    policies = pipeline.read_policies(pipeline.open_project(config, None), policy or ())
+    found = decided.decisions(config, policies.agents, now.date())
+    if ctx.json:
+        ctx.answer(overview.decisions_document(found))
+    else:
+        overview.decisions_words(ctx.words, found)
+
+
+def reject(ctx: Context, asked: Question, suggestion: str, said: tuple[str, str, date | None], now: datetime) -> None:
+    """tightener reject"""
+    project = _project(ctx, asked, now)
+    reason, owner, until = said
+    until = until or now.date() + timedelta(days=decided.REJECTED_DAYS)
+    proposal = pipeline.propose(project, _study(project, asked, now))
+    one = pipeline.chosen(proposal.suggestions, [suggestion])[0]
+    path = decided.reject(project.config, Rejection(asked.agent, one.id, reason, owner, until))
+    if ctx.json:
+        ctx.answer(
+            {"schema": "tightener.reject/1", "suggestion": one.id, "until": until.isoformat(), "file": str(path)}
+        )
+    elif not ctx.quiet:
+        ctx.words.line(f"{one.id} is not suggested again until {until}, unless its evidence changes; written to {path}")
 
 
 def compare(ctx: Context, asked: Question, now: datetime, *, every: bool) -> None:

@@ -6,8 +6,10 @@ agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
   claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
 covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
-exceptions:
+exceptions:                          # grants that a person wants kept
   - {agent: claude-invoice-01, service: git, actions: [pull], reason: disaster drill, owner: dana, until: 2027-01-31}
+rejected:                            # suggestions that a person said no to; `tightener reject` adds them
+  - {agent: claude-invoice-01, suggestion: drop-rule-1a2b3c, reason: year-end close, owner: dana, until: 2027-01-31}
 action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also covers, instead of what tightener knows
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 """
@@ -29,18 +31,38 @@ from tightener.logs.formats.field_map import FieldMap
 from tightener.model import Aliases
 
 FILE_NAME = "tightener.yaml"
-_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "action_aliases", "formats")
+_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "rejected", "action_aliases", "formats")
 _AGENT = ("principals",)
-_EXCEPTION = ("agent", "service", "actions", "reason", "owner", "until")
+_SAID = ("reason", "owner", "until")  # of every decision of a person
+_EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
+_REJECTION = ("agent", "suggestion", *_SAID)
 
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """A person said keep: these grants are `excepted` up to and including the day `until`."""
+    """A person said keep: these grants are `excepted` up to and including the day `until`.
+
+    Either actions of a service, or all that the rule with this `id` grants.
+    """
 
     agent: str
     service: str
     actions: tuple[str, ...]
+    rule: str
+    reason: str
+    owner: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A person said no to a suggestion: it is not made again up to and including the day `until`.
+
+    A suggestion's id is made of the rule's text and the change to it, so other evidence makes another suggestion.
+    """
+
+    agent: str
+    suggestion: str
     reason: str
     owner: str
     until: date
@@ -57,6 +79,7 @@ class Config:
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
     covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
     exceptions: tuple[Exemption, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
     aliases: Aliases = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
 
@@ -168,6 +191,7 @@ class _Reader:
             exceptions=tuple(
                 self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
             ),
+            rejected=tuple(self._rejection(i, e) for i, e in enumerate(self._list(data.get("rejected"), "rejected"))),
             aliases={
                 (str(service), str(verb)): self._strings(becomes, "action_aliases", service, verb)
                 for service, verbs in self._mapping(data.get("action_aliases") or {}, None, "action_aliases").items()
@@ -213,24 +237,48 @@ class _Reader:
 
     def _exception(self, index: int, value: Any) -> Exemption:
         value = self._mapping(value, _EXCEPTION, "exceptions", index)
-        missing = [key for key in _EXCEPTION if value.get(key) in (None, "", [])]
-        if missing:
+        by_rule = "rule" in value
+        if by_rule and ("service" in value or "actions" in value):
             raise self.fail(
-                f"this exception lacks {', '.join(missing)}",
-                "exceptions",
-                index,
-                hint="an exception says what is kept, why, who answers for it and until which day",
+                "an exception names a rule, or a service and its actions, not both", "exceptions", index, "rule"
             )
-        if type(value["until"]) is not date:
-            raise self.fail("`until` must be a date such as 2027-01-31", "exceptions", index, "until")
+        self._complete(value, ("agent", *(("rule",) if by_rule else ("service", "actions"))), "exceptions", index)
         return Exemption(
-            agent=str(value["agent"]),
-            service=str(value["service"]),
-            actions=self._strings(value["actions"], "exceptions", index, "actions"),
-            reason=str(value["reason"]),
-            owner=str(value["owner"]),
+            agent=value["agent"],
+            service=value.get("service", ""),
+            actions=() if by_rule else self._strings(value["actions"], "exceptions", index, "actions"),
+            rule=value.get("rule", ""),
+            reason=value["reason"],
+            owner=value["owner"],
             until=value["until"],
         )
+
+    def _rejection(self, index: int, value: Any) -> Rejection:
+        value = self._mapping(value, _REJECTION, "rejected", index)
+        self._complete(value, ("agent", "suggestion"), "rejected", index)
+        return Rejection(
+            agent=value["agent"],
+            suggestion=value["suggestion"],
+            reason=value["reason"],
+            owner=value["owner"],
+            until=value["until"],
+        )
+
+    def _complete(self, value: Mapping[str, Any], needed: tuple[str, ...], kind: str, index: int) -> None:
+        """A decision of a person says about what, why, who answers for it and until when."""
+        missing = [key for key in (*needed, *_SAID) if value.get(key) in (None, "", [])]
+        if missing:
+            raise self.fail(
+                f"this entry lacks {', '.join(missing)}",
+                kind,
+                index,
+                hint="it says what it is about, why, who answers for it and until which day",
+            )
+        for key in ("agent", "service", "rule", "suggestion", "reason", "owner"):
+            if not isinstance(value.get(key, ""), str):
+                raise self.fail(f"`{key}` must be text, not {value[key]!r}", kind, index, key, hint="put it in quotes")
+        if type(value["until"]) is not date:
+            raise self.fail("`until` must be a date such as 2027-01-31", kind, index, "until")
 
     def _mapping(self, value: Any, known: tuple[str, ...] | None, *keys: str | int) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from tightener.config import Config
+from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
 from tightener.logs.callers import Entry
@@ -116,7 +117,13 @@ def study(
         granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
     )
     comparison = compare(project.con, policy, terms)
-    return Study(file, comparison, exercised(project.con), tuple(one.sentence for one in callers.shared))
+    return Study(
+        file,
+        comparison,
+        exercised(project.con),
+        tuple(one.sentence for one in callers.shared),
+        ended(project.config, policy, window.last),
+    )
 
 
 def collect(project: Project, agent: str, days: int, as_of: date | None) -> tuple[Window, usage.Callers]:
@@ -139,7 +146,7 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
     enough(found.comparison)
     found, kept, left_out = _settled(project, found)
     if only:
-        kept = with_required(_chosen(kept, only), kept)
+        kept = with_required(chosen(kept, only), kept)
         left_out = []
     whole = _proof(found, kept)
     if not whole.holds:
@@ -181,12 +188,15 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
 
 def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
-    kept, failed = _proved(found, suggest(project.con, found.comparison))
+    refused = rejected(project.config, found.policy.name, found.comparison.terms.window.last)
+    kept, failed = _proved(found, suggest(project.con, found.comparison), refused)
     return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
 
 
-def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """The suggestions that were proved, in document order, and those that were not, with the reason.
+def _proved(
+    found: Study, every: Sequence[Suggestion], refused: Mapping[str, str]
+) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+    """The suggestions that were proved, in document order, and those that were not or were refused, with the reason.
 
     What fails by itself may hold together with the others of its service (an approval rule is a limit only as long as
     there is an allow below it): then it requires them.
@@ -196,7 +206,10 @@ def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion]
     for one in every:
         alone = with_required([one], every)
         missing = [s for s in alone if s is not one and s not in kept]
-        reason = f"it needs {missing[0].id}, which is left out" if missing else _reason(found, alone, one)
+        reason = refused.get(one.id, "")
+        if missing and not reason:
+            reason = f"it needs {missing[0].id}, which is left out"
+        reason = reason or _reason(found, alone, one)
         if reason:
             failed.append((one, reason))
         else:
@@ -204,7 +217,7 @@ def _proved(found: Study, every: Sequence[Suggestion]) -> tuple[list[Suggestion]
     retry = True
     while retry:
         retry = False
-        for one, reason in tuple(failed):
+        for one, reason in tuple(pair for pair in failed if pair[0].id not in refused):
             others = tuple(s.id for s in kept if s.rule.service == one.rule.service)
             together = [s for s in every if s.id in others or s is one]
             if others and set(one.requires) <= set(others) and not _reason(found, together):
@@ -273,7 +286,8 @@ def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = 
     return prove(found.policy, new, found.requests, found.comparison.terms.moment, only)
 
 
-def _chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion]:
+def chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion]:
+    """The suggestions with these ids, in their own order. Raises TightenerError (`unknown-suggestion`)."""
     unknown = [wanted for wanted in only if wanted not in {s.id for s in every}]
     if unknown:
         known = ", ".join(s.id for s in every) or "none"
@@ -301,21 +315,6 @@ def enough(comparison: Comparison) -> None:
             slug="thin-coverage",
             hint=f"read more logs, or ask for what there is: --window {best}d" if best else "read more logs",
         )
-
-
-def excepted(config: Config, agent: str, day: date) -> Callable[[str, str], str]:
-    """(service, action) -> why a person said keep; '' where nobody did, or the exception has ended by `day`."""
-    live = [e for e in config.exceptions if e.agent == agent and e.until >= day]
-
-    def reason(service: str, action: str) -> str:
-        for e in live:
-            if e.service == service and any(
-                matches(fold_action(service, p), fold_action(service, action)) for p in e.actions
-            ):
-                return f"kept by {e.owner} until {e.until}: {e.reason}"
-        return ""
-
-    return reason
 
 
 def with_principals(config: Config, agent: str, patterns: Sequence[str]) -> Config:

@@ -24,6 +24,7 @@ class Study:
     comparison: Comparison
     requests: Exercised
     shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
+    ended: tuple[str, ...] = ()  # sentences on exceptions and rejections that hold no longer
 
     @property
     def policy(self) -> AgentPolicy:

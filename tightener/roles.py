@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from tightener.config import Config
+from tightener.decided import excepted
 from tightener.errors import TightenerError
 from tightener.iam.account import Account, Identity, is_principal
 from tightener.iam.beyond import Compared, beyond, identities_of
 from tightener.iam.granted import granted
 from tightener.logs import coverage
 from tightener.model import AgentPolicy
-from tightener.pipeline import MIN_AGE_DAYS, WINDOW_DAYS, Project, collect, excepted
+from tightener.pipeline import MIN_AGE_DAYS, WINDOW_DAYS, Project, collect
 from tightener.policy.document import PolicyFile
 from tightener.prove.replay import exercised
 from tightener.resources import query

@@ -93,6 +93,7 @@ def test_overviews_are_gold(story: Path, words: tuple[str, ...]) -> None:
         ("export", "events", "-o", "events.csv"),
         ("export", "comparison", "--agent", "claude-ops-02", "-o", "comparison.csv"),
         ("sql", "usage"),
+        ("exceptions",),
     ],
     ids=lambda words: "-".join(words[:2]),
 )
@@ -160,6 +161,33 @@ def test_exit_codes(story: Path, tmp_path: Path) -> None:
     document = json.loads(out)
     assert (code, document["verdict"]) == (11, "wider")
     assert document["agents"][0]["witness"]["old"] == "not_granted"
+
+
+def test_a_rejected_suggestion_is_left_out_with_its_reason(story: Path, tmp_path: Path) -> None:
+    base = tmp_path / "copy"
+    shutil.copytree(story, base)
+    asked = ("--agent", "claude-ops-02")
+    every = json.loads(call(base, "suggest", *asked, "--json")[1])["suggestions"]
+    needed = {required for one in every for required in one["requires"]}
+    no = next(one["id"] for one in every if one["id"] in needed)
+    said = ("--reason", "the migration in January", "--owner", "dana", "--until", "2027-01-31")
+    code, out, _ = call(base, "reject", no, *asked, *said, "--json")
+    assert (code, json.loads(out)["suggestion"]) == (0, no)
+    found = json.loads(call(base, "suggest", *asked, "--json")[1])
+    left = {one["id"]: one["reason"] for one in found["left_out"]}
+    assert left[no] == "rejected by dana until 2027-01-31: the migration in January"
+    depending = {one["id"] for one in every if no in one["requires"]}
+    assert {left[one] for one in depending} == {f"it needs {no}, which is left out"}
+    assert {one["id"] for one in found["suggestions"]} == {one["id"] for one in every} - depending - {no}
+    assert "left out: " in call(base, "suggest", *asked)[1]
+    later = json.loads(call(base, "exceptions", "--json")[1])["decisions"]
+    assert [(one["about"], one["state"]) for one in later if one["kind"] == "rejection"] == [(no, "honoured")]
+    config = base / "tightener.yaml"
+    config.write_text(config.read_text().replace("2027-01-31", "2026-11-14"))  # the day before the window's last
+    again = json.loads(call(base, "suggest", *asked, "--json")[1])
+    assert [one["id"] for one in again["suggestions"]] == [one["id"] for one in every]
+    assert again["ended_decisions"] == [f"the rejection for {no} (dana: the migration in January) ended on 2026-11-14"]
+    assert call(base, "reject", "drop-rule-000000", *asked, *said)[0] == 1
 
 
 def test_only_one_suggestion(story: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from tightener.config import Config
+from tightener.decided import Decision
 from tightener.logs import callers, digests, usage
 from tightener.logs.formats.field_map import TryResult
 from tightener.logs.ingest import IngestReport
@@ -171,6 +172,39 @@ def status_words(out: Printer, found: Mapping[str, Any]) -> None:
                 out.line(f"- {text}")
             if len(rows) > _MOST:
                 out.line(f"- and {len(rows) - _MOST:,} more (--json lists them)")
+
+
+def decisions_document(found: Sequence[Decision]) -> dict[str, Any]:
+    """`tightener.exceptions/1`."""
+    return {
+        "schema": "tightener.exceptions/1",
+        "decisions": [
+            {
+                "kind": d.kind,
+                "agent": d.agent,
+                "about": d.about,
+                "reason": d.reason,
+                "owner": d.owner,
+                "until": d.until.isoformat(),
+                "state": d.state.value,
+            }
+            for d in found
+        ],
+    }
+
+
+def decisions_words(out: Printer, found: Sequence[Decision]) -> None:
+    """`tightener exceptions` for people."""
+    if not found:
+        out.line("nobody has decided anything: there are no `exceptions:` and no `rejected:` in tightener.yaml")
+        return
+    out.table(
+        ("", "agent", "about", "reason", "owner", "until", "state"),
+        [
+            (d.kind, visible(d.agent), visible(d.about), visible(d.reason), visible(d.owner), str(d.until), d.state)
+            for d in found
+        ],
+    )
 
 
 def agents(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:

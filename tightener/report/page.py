@@ -42,6 +42,8 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         suggestions=tuple(_suggestion(s, study) for s in found.suggestions),
         diff=found.diff,
         coverage=_coverage(study),
+        not_proposed=tuple(words.not_proposed(found)),
+        ended=study.ended,
         not_seen=tuple(words.not_seen(study)),
         refused=tuple(_attempt(a) for a in study.comparison.refused),
         around_gateway=tuple(_attempt(a) for a in study.comparison.around),

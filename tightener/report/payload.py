@@ -123,6 +123,7 @@ def _common(study: Study) -> dict[str, Any]:
         "uses": found.uses,
         "requests": found.requests,
         "shared_credentials": list(study.shared),
+        "ended_decisions": list(study.ended),
     }
 
 

@@ -105,8 +105,8 @@ def proposal(out: Printer, found: Proposal) -> None:
         out.line()
         rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.suggestions]
         out.table(("what", "why", "evidence"), rows, ratios=(4, 4, 3))
-    for one, reason in found.left_out:
-        out.line(f"left out: {one.title} (line {one.rule.place.line}): {reason}")
+    for text in words.not_proposed(found):
+        out.line(f"left out: {text}")
     if found.diff:
         out.line()
         out.diff(found.diff)
@@ -120,6 +120,7 @@ def _head(study: Study) -> list[tuple[str, str]]:
         ("logs", "\n".join(words.coverage_lines(found)) or "none in this window"),
         ("grants", words.grants_line(found)),
         ("use", f"{count(found.uses, 'use')}, {count(found.requests, 'distinct request')}"),
+        *([("ended", "\n".join(study.ended))] if study.ended else []),
     ]
 
 

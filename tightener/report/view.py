@@ -126,6 +126,8 @@ class ReportView:
     suggestions: tuple[SuggestionRow, ...] = ()
     diff: str = ""  # unified diff, empty = no change
     coverage: tuple[CoverageRow, ...] = ()
+    not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
+    ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
     not_seen: tuple[str, ...] = ()  # sentences on what could not be seen
     refused: tuple[AttemptRow, ...] = ()
     around_gateway: tuple[AttemptRow, ...] = ()

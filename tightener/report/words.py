@@ -84,6 +84,11 @@ def not_seen(study: Study) -> list[str]:
     return lines
 
 
+def not_proposed(found: Proposal) -> list[str]:
+    """The suggestions that were left out, each with its reason: not proved, or rejected by a person."""
+    return [f"{one.title} (line {one.rule.place.line}): {reason}" for one, reason in found.left_out]
+
+
 def _article(layer: str) -> str:
     return "an" if layer[0] in "aeiou" else "a"
 

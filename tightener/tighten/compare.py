@@ -36,7 +36,7 @@ class Terms:
     asked_days: int  # --window
     min_age: int  # days
     coverage: Coverage
-    excepted: Callable[[str, str], str]  # (service, action) -> reason, '' = no exception
+    excepted: Callable[[Rule, str], str]  # (rule, action) -> reason, '' = no exception
     granted_since: Mapping[tuple[int, str], date | None]  # (rule index, action as written) -> first day; None = unknown
 
     @property
@@ -290,7 +290,7 @@ def _might_be(unmapped_service: str, unmapped_action: str, service: str, action:
 def _status(
     rule: Rule, action: str, evidence: Evidence, observed: int, since: date | None, terms: Terms
 ) -> tuple[Status, str]:
-    reason = terms.excepted(rule.service, action)
+    reason = terms.excepted(rule, action)
     if reason:
         return Status.EXCEPTED, reason
     if terms.min_age and since is not None and (age := (terms.window.last - since).days) < terms.min_age:
