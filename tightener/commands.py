@@ -220,8 +220,8 @@ def explain(ctx: Context, what: str, asked: Question, now: datetime) -> None:
         study = _study(project, asked, now)
         found = (
             story.grant(project.con, study, what)
-            or story.suggestion(project.con, study, what)
             or story.event(project.con, what)
+            or story.suggestion(pipeline.propose(project, study), what)
         )
     elif found is None:
         found = story.event(_existing(ctx).con, what)

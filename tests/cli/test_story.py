@@ -180,6 +180,7 @@ def test_a_rejected_suggestion_is_left_out_with_its_reason(story: Path, tmp_path
     assert {left[one] for one in depending} == {f"it needs {no}, which is left out"}
     assert {one["id"] for one in found["suggestions"]} == {one["id"] for one in every} - depending - {no}
     assert "left out: " in call(base, "suggest", *asked)[1]
+    assert "left out" in call(base, "explain", no, *asked)[1]
     later = json.loads(call(base, "exceptions", "--json")[1])["decisions"]
     assert [(one["about"], one["state"]) for one in later if one["kind"] == "rejection"] == [(no, "honoured")]
     config = base / "tightener.yaml"
@@ -199,7 +200,10 @@ def test_only_one_suggestion(story: Path) -> None:
         ids = [s["id"] for s in json.loads(out)["suggestions"]]
         assert one["id"] in ids
         assert set(ids) == {one["id"], *one["requires"]}
+        told = json.loads(call(story, "explain", one["id"], "--agent", "claude-invoice-01", "--json")[1])
+        assert told["suggestion"] == one
     assert call(story, "suggest", "--agent", "claude-invoice-01", "--only", "nonsense")[0] == 1
+    assert call(story, "explain", "nonsense", "--agent", "claude-invoice-01")[0] == 1
 
 
 def test_the_library(story: Path) -> None:

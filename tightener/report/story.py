@@ -14,10 +14,9 @@ from tightener.report import payload
 from tightener.report.defuse import visible
 from tightener.report.terminal import Printer
 from tightener.resources import folder, query
-from tightener.results import Study
+from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.grants import Grant
-from tightener.tighten.suggest import suggest
 from tightener.tighten.suggestion import Suggestion
 from tightener.tighten.wording import count
 
@@ -89,15 +88,16 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
     return Story(f"grant {one.id}", document, tuple(facts), events, sql=query("grant_events"))
 
 
-def suggestion(con: duckdb.DuckDBPyConnection, study: Study, what: str) -> Story | None:
-    """A suggestion by its id."""
-    one = next((s for s in suggest(con, study.comparison) if s.id == what), None)
-    return None if one is None else _of_suggestion(one)
+def suggestion(proposal: Proposal, what: str) -> Story | None:
+    """A suggestion by its id, whether it was made or left out."""
+    reasons = {s.id: (s, "") for s in proposal.suggestions} | {s.id: (s, why) for s, why in proposal.left_out}
+    return _of_suggestion(*reasons[what]) if what in reasons else None
 
 
-def _of_suggestion(one: Suggestion) -> Story:
+def _of_suggestion(one: Suggestion, left_out: str) -> Story:
     facts = [
         ("what", one.title),
+        *([("left out", left_out)] if left_out else []),
         ("why", one.why),
         ("line", str(one.rule.place)),
         *((name.replace("_", " "), str(value)) for name, value in one.evidence.items()),
@@ -106,6 +106,7 @@ def _of_suggestion(one: Suggestion) -> Story:
         "schema": "tightener.explain/1",
         "kind": "suggestion",
         "suggestion": payload.suggestion(one),
+        "left_out": left_out,
         "sql": query("evidence"),
     }
     return Story(f"suggestion {one.id}", document, tuple(facts), sql=query("evidence"))
