@@ -33,7 +33,7 @@ def used(resource: str = KEY, partial: str = "") -> Exercised:
 
 def test_a_kept_request_is_not_lost() -> None:
     new = policy("    allow:\n      - {service: aws, actions: ['s3:getobject'], resources: ['arn:aws:s3:::b/raw/*']}\n")
-    assert replay(OLD, new, used(), NOW) == []
+    assert replay(OLD, new, used(), NOW).lost == []
     assert prove(OLD, new, used(), NOW).holds
 
 
@@ -52,7 +52,7 @@ def test_a_kept_request_is_not_lost() -> None:
     ],
 )
 def test_a_lost_request_is_found(rules: str, after: Level) -> None:
-    (lost,) = replay(OLD, policy(rules), used(), NOW)
+    (lost,) = replay(OLD, policy(rules), used(), NOW).lost
     assert (lost.resource, lost.before, lost.after) == (KEY, Level.ALLOWED, after)
     assert not prove(OLD, policy(rules), used(), NOW).holds
 
@@ -71,4 +71,4 @@ def test_a_request_that_becomes_freer_is_the_other_proof_s_business() -> None:
 )
 def test_a_partial_use_keeps_every_request_that_it_may_have_been(resources: str, kept: bool) -> None:
     new = policy(f"    allow:\n      - {{service: aws, actions: ['s3:DeleteObject'], resources: {resources}}}\n")
-    assert (replay(OLD, new, used("arn:aws:s3:::b/*", "resource"), NOW) == []) is kept
+    assert (replay(OLD, new, used("arn:aws:s3:::b/*", "resource"), NOW).lost == []) is kept

@@ -39,7 +39,7 @@ def add(
             continue
         sources = {source for n in numbers if (source := additions[n].source) is not None and source in whole}
         spot, exists = _home(agent, spots, effect, lines=any(_commented(pen, spots[agent.name, i]) for i in sources))
-        writer = _Writer(pen, agent, spots, spot, exists=exists)
+        writer = _Writer(pen, agent, spots, spot, whole, exists=exists)
         moved: set[int] = set()
         written = []
         for number in numbers:
@@ -96,9 +96,11 @@ class _Writer:
         agent: AgentPolicy,
         spots: Mapping[tuple[str, int], RuleSpot],
         spot: RuleSpot,
+        whole: Collection[int],
         *,
         exists: bool,
     ) -> None:
+        self._whole = whole
         self._pen, self._agent, self._spots, self._spot, self._exists = pen, agent, spots, spot, exists
         # Inside a flow list there is no room for lines; a new block under an agent in block style has them.
         self._flow = spot.sequence.flow if exists else spot.agent.flow
@@ -149,15 +151,19 @@ class _Writer:
         dash = pen.dash(source.sequence, number)
         line = pen.line_start(dash)
         above = []
-        if len(source.sequence.children) == 1:  # the block goes with its one rule: what is said above its key, too
+        if not number and self._emptied(source):  # what is said above the key would go with the block
             key = pen.line_start(source.key.start)
             above.append((pen.comment_above(key, source.key.start - key), key))
-        if number or len(source.sequence.children) == 1:
+        if number or self._emptied(source):
             above.append((pen.comment_above(line, dash - line), line))
         comments = [one.strip() for start, end in above for one in pen.text[start:end].splitlines()]
         copy = spliced(pen.text, splices, dash, pen.line_end(rule.end))
         shifted = _shifted(copy, self._indent - (dash - line))
         return pen.newline.join([*(f"{lead}{comment}" for comment in comments), f"{lead}{shifted}"])
+
+    def _emptied(self, source: RuleSpot) -> bool:
+        """Whether every rule of its block goes."""
+        return all(i in self._whole for (_, i), spot in self._spots.items() if spot.sequence is source.sequence)
 
     def _anew(self, one: Addition, source: RuleSpot | None) -> str:
         """The rule written out, as its new neighbour (or, in a new block, its source) is written."""
