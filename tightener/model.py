@@ -102,6 +102,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """A rule that an edit adds to one of the agent's blocks.
+
+    With a `source`, it is a part of that rule which moves here: it keeps the source's reason, owner, ticket and
+    `expires`, and its id and comments where nothing of the source stays behind.
+    """
+
+    effect: Effect
+    service: str
+    body: Body
+    source: int | None = None  # Rule.index
+    ttl: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A product of patterns for one concrete service: what a rule matches after expansion (aliases, list actions).
 

@@ -32,7 +32,7 @@ from tightener.tighten.ages import ages
 from tightener.tighten.compare import Comparison, Draft, Terms, compare
 from tightener.tighten.owners import assign, ownership
 from tightener.tighten.suggest import changes, suggest, with_required
-from tightener.tighten.suggestion import Suggestion
+from tightener.tighten.suggestion import Suggestion, additions
 from tightener.tighten.wording import count
 
 WINDOW_DAYS = 90
@@ -168,13 +168,12 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
     """
     kept, left_out = _composed(project, found)
     for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
-        text, policy, terms = _apply(found, kept), found.policy, found.comparison.terms
+        made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
+        text, origin = made.text, made.origin[policy.name]
         owned = ownership(project.con)
         new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
         if new is None:
             break
-        bodies = changes(kept)
-        origin = [rule.index for rule in found.policy.rules for _ in bodies.get((rule.agent, rule.index), (rule.body,))]
         assign(project.con, policy, terms.moment, new, origin)
         if ownership(project.con) == owned:
             break
@@ -268,7 +267,7 @@ def digest(text: str) -> str:
 
 
 def _apply(found: Study, chosen: Sequence[Suggestion]) -> str:
-    return found.file.rewrite(changes(chosen)) if chosen else found.file.text
+    return found.file.rewrite(changes(chosen), additions(chosen)) if chosen else found.file.text
 
 
 def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
@@ -283,7 +282,8 @@ def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = 
             for service, action in found.requests.whole
             if service == one.rule.service and any(matches(b.action, fold_action(service, action)) for b in own)
         ]
-    return prove(found.policy, new, found.requests, found.comparison.terms.moment, only)
+    moved = [rule for suggestion in chosen for rule in suggestion.moved]
+    return prove(found.policy, new, found.requests, found.comparison.terms.moment, only, moved)
 
 
 def chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion]:

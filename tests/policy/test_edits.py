@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightener.errors import PolicyError
-from tightener.model import Body
+from tightener.model import Addition, Body, Effect
 from tightener.policy import document, edits
 
 BASE = """\
@@ -304,3 +304,198 @@ def test_any_edit_says_what_was_asked_for_and_touches_nothing_else(data: st.Data
     for number, body in enumerate(rules):
         if changes.get(number, [body]) == [body]:
             assert f"id: r{number}" in new
+
+
+MOVES = """\
+agents:
+  a:
+    # about the first block
+    allow:
+      - service: git   # tail
+        actions: [clone, push]  # both
+        reason: 'why # not'
+        id: x1
+      # about the second
+      - {service: aws, actions: ["s3:GetObject", 's3:PutObject'], id: x2, expires: 2027-01-31}  # f
+    # alone
+    allow:
+    - service: tools
+      actions:
+        - bash   # shell
+        - post
+    # denied
+    deny:
+      - service: tools
+        actions: [sql]
+  b:
+    allow: [{service: git, actions: pull}]  # end
+    require_approval: [{service: git, actions: [tag]}]
+  c: {allow: [{service: git, actions: [push, pull], owner: me}]}
+  d:
+    allow:
+      - service: git
+        actions: [push]
+    require_approval:
+    # theirs
+    - service: aws
+      actions:
+      -   's3:DeleteObject'  # ours
+    # behind
+"""
+ASK, DENY = Effect.REQUIRE_APPROVAL, Effect.DENY
+ADDED = {
+    "a whole block rule takes its comments along, into a new block behind the last allow": (
+        {("a", 2): []},
+        {"a": [Addition(ASK, "tools", Body(("bash", "post")), 2)]},
+        ["-    allow:", "+    require_approval:"],
+    ),
+    "a whole flow rule goes as it stands": (
+        {("a", 1): []},
+        {"a": [Addition(ASK, "aws", Body(("s3:GetObject", "s3:PutObject")), 1)]},
+        [
+            "-      # about the second",
+            """-      - {service: aws, actions: ["s3:GetObject", 's3:PutObject'], id: x2, expires: 2027-01-31}  # f""",
+            "+    require_approval:",
+            "+    # about the second",
+            """+    - {service: aws, actions: ["s3:GetObject", 's3:PutObject'], id: x2, expires: 2027-01-31}  # f""",
+        ],
+    ),
+    "a part keeps reason and expires, and not the id": (
+        {("a", 0): [Body(("clone",))], ("a", 1): [Body(("s3:GetObject",))]},
+        {
+            "a": [
+                Addition(ASK, "git", Body(("push",), ("acme/x",), ("main",)), 0),
+                Addition(ASK, "aws", Body(("s3:PutObject",)), 1, "1h"),
+            ]
+        },
+        [
+            "-        actions: [clone, push]  # both",
+            "+        actions: [clone]  # both",
+            """-      - {service: aws, actions: ["s3:GetObject", 's3:PutObject'], id: x2, expires: 2027-01-31}  # f""",
+            """+      - {service: aws, actions: ["s3:GetObject"], id: x2, expires: 2027-01-31}  # f""",
+            "+    require_approval:",
+            "+    - service: git",
+            "+      actions: [push]",
+            "+      resources: [acme/x]",
+            "+      branches: [main]",
+            "+      reason: 'why # not'",
+            """+    - {service: aws, actions: ["s3:PutObject"], expires: 2027-01-31, ttl: 1h}""",
+        ],
+    ),
+    "a flow block gets one more": (
+        {("b", 0): []},
+        {"b": [Addition(ASK, "git", Body(("pull",)), 0)]},
+        [
+            "-    allow: [{service: git, actions: pull}]  # end",
+            "-    require_approval: [{service: git, actions: [tag]}]",
+            "+    require_approval: [{service: git, actions: [tag]}, {service: git, actions: pull}]",
+        ],
+    ),
+    "an agent in flow style stays so": (
+        {("c", 0): [Body(("pull",))]},
+        {"c": [Addition(ASK, "git", Body(("push",)), 0), Addition(DENY, "aws", Body(("iam:*",)))]},
+        [
+            "-  c: {allow: [{service: git, actions: [push, pull], owner: me}]}",
+            (
+                "+  c: {allow: [{service: git, actions: [pull], owner: me}], "
+                "require_approval: [{service: git, actions: [push], owner: me}], "
+                'deny: [{service: aws, actions: ["iam:*"]}]}'
+            ),
+        ],
+    ),
+    "the last of a block goes while another comes": (
+        {("d", 0): [], ("d", 1): []},
+        {"d": [Addition(ASK, "git", Body(("push",), ("r",)), 0)]},
+        [
+            "-    allow:",
+            "-      - service: git",
+            "-        actions: [push]",
+            "-    - service: aws",
+            "-      actions:",
+            "-      -   's3:DeleteObject'  # ours",
+            "+    - service: git",
+            "+      actions: [push]",
+            "+      resources: [r]",
+        ],
+    ),
+    "a new rule has its neighbour's style": (
+        {},
+        {"d": [Addition(ASK, "aws", Body(("iam:*", "x"), ("r",)))], "a": [Addition(DENY, "aws", Body(("iam:*",)))]},
+        [
+            "+      - service: aws",
+            '+        actions: ["iam:*"]',
+            "+    - service: aws",
+            "+      actions:",
+            "+      - 'iam:*'",
+            "+      - 'x'",
+            "+      resources:",
+            "+      - 'r'",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_rule_is_added_exactly_so(name: str) -> None:
+    changes, added, lines = ADDED[name]
+    file = document.parse(MOVES, "p.yaml")
+    new = file.rewrite(changes, added)
+    found = [
+        line
+        for line in difflib.unified_diff(MOVES.split("\n"), new.split("\n"), lineterm="", n=0)
+        if not line.startswith(("---", "+++", "@@"))
+    ]
+    assert sorted(found) == sorted(lines)
+    windows = document.parse("\ufeff" + MOVES.replace("\n", "\r\n"), "p.yaml").rewrite(changes, added)
+    assert windows == "\ufeff" + new.replace("\n", "\r\n")
+    bare = document.parse(MOVES.rstrip("\n"), "p.yaml").rewrite(changes, added)
+    assert bare == new.rstrip("\n")
+
+
+def test_where_every_block_is_shared_nothing_is_added() -> None:
+    text = "agents:\n  a:\n    allow: &b\n    - {service: git, actions: [push, pull]}\n    deny: *b\n"
+    with pytest.raises(PolicyError) as error:
+        document.parse(text, "p.yaml").rewrite({}, {"a": [Addition(ASK, "git", Body(("push",)))]})
+    assert error.value.slug == "rule-behind-alias"
+
+
+def test_a_block_that_is_shared_gets_no_rule_and_a_new_one_is_made() -> None:
+    text = (
+        "x: &b\n  - {service: git, actions: [tag]}\nagents:\n  a:\n    allow:\n"
+        "    - {service: git, actions: [push]}\n    require_approval: *b\n"
+    )
+    new = document.parse(text, "p.yaml").rewrite({}, {"a": [Addition(ASK, "git", Body(("pull",)))]})
+    assert new == text.replace("[push]}\n", "[push]}\n    require_approval:\n    - {service: git, actions: [pull]}\n")
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_addition_says_what_was_asked_for_and_leaves_the_rest(data: st.DataObject) -> None:
+    rules = data.draw(st.lists(bodies, min_size=1, max_size=4))
+    lines = ["agents:", "  a:"]
+    for number, body in enumerate(rules):
+        if number == 0 or data.draw(st.booleans()):
+            block = "allow" if number == 0 else data.draw(st.sampled_from(["allow", "require_approval"]))
+            lines += [f"    # block {number}", f"    {block}:"]
+        lines += [f"      # rule {number}", *("      " + line for line in written(body, data.draw, number))]
+    tail = ["  b:   # other", "    deny: [ {service: git,actions: [ 'x' ]  } ]", "# end"]
+    file = document.parse("\n".join([*lines, *tail]) + "\n", "p.yaml")
+    allowed = [r.index for r in file.agents["a"].rules if r.effect is Effect.ALLOW]
+    sources = data.draw(st.lists(st.sampled_from(allowed), unique=True, max_size=3))
+    whole = {index for index in sources if data.draw(st.booleans())}
+    added = [
+        Addition(ASK, "git", file.agents["a"].rules[i].body if i in whole else data.draw(bodies), i) for i in sources
+    ]
+    made = file.rewritten({("a", index): [] for index in whole}, {"a": added})
+    assert made.text.endswith("\n".join(tail) + "\n")
+    after = document.parse(made.text, "p.yaml").agents["a"].rules
+    assert sorted(made.origin["a"]) == sorted([*(i for i in range(len(rules)) if i not in whole), *sources])
+    for rule, index in zip(after, made.origin["a"], strict=True):
+        was = file.agents["a"].rules[index]
+        if was.effect is rule.effect:
+            assert (rule.body, rule.extras) == (was.body, was.extras)
+        else:
+            own = next(one for one in added if one.source == index)
+            assert (rule.body, rule.extras) == (own.body, dict(was.extras) if index in whole else {})
+    # what is said about a rule goes where it goes; what heads a list of which something stays, stays
+    assert all(f"# rule {i}\n" in made.text for i in range(len(rules)))

@@ -5,14 +5,14 @@ What the parts of a file mean is section 1 of docs/policy-semantics.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tightener.errors import Place, PolicyError
-from tightener.model import AgentPolicy, Aliases, Body, Effect, Rule
-from tightener.policy import edits, reading
+from tightener.model import Addition, AgentPolicy, Aliases, Body, Effect, Rule
+from tightener.policy import adding, edits, reading
 from tightener.policy.edits import RuleSpot
 from tightener.policy.reading import PolicyWarning
 
@@ -20,6 +20,14 @@ NO_ALIASES: Aliases = {}
 CONFIG_NAME = "tightener.yaml"  # may lie in the same folder and is no policy
 
 _Intended = tuple[Effect, str, Body, datetime | None, str | None, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A new text, and by agent the index of the rule that each of its rules came from (-1: from none)."""
+
+    text: str
+    origin: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +41,24 @@ class PolicyFile:
     spots: Mapping[tuple[str, int], RuleSpot] = field(repr=False, compare=False)
     aliases: Aliases = field(default_factory=dict)
 
-    def rewrite(self, changes: Mapping[tuple[str, int], Sequence[Body]]) -> str:
-        """The text with some rules changed and every other byte kept.
+    def rewrite(
+        self,
+        changes: Mapping[tuple[str, int], Sequence[Body]],
+        additions: Mapping[str, Sequence[Addition]] | None = None,
+    ) -> str:
+        """The text that `rewritten` makes."""
+        return self.rewritten(changes, additions).text
+
+    def rewritten(
+        self,
+        changes: Mapping[tuple[str, int], Sequence[Body]],
+        additions: Mapping[str, Sequence[Addition]] | None = None,
+    ) -> Rewritten:
+        """The text with some rules changed or added, and every other byte kept.
 
         In: (agent, rule index) -> what the rule becomes: nothing (it goes), one body, or several (the further ones are
-        written right behind it). Out: the new text. The result is read again and compared with what was asked for.
+        written right behind it); agent -> rules that its blocks get (a rule that goes, and is the source of an
+        addition, moves there). The result is read again and compared with what was asked for.
         Raises PolicyError: `rule-behind-alias` for a rule that shares text with another, `edit-went-wrong` where the
         result does not say what was asked for; KeyError for a rule that is not in this file.
         """
@@ -54,17 +75,29 @@ class PolicyFile:
                     place=rule.place,
                 )
             wanted[name, index] = bodies
-        text = edits.rewrite(self.text, self.spots, wanted)
+        # What is added comes first, so that what goes is removed from blocks that are known to keep something.
+        file, orders = self, {name: list(range(len(agent.rules))) for name, agent in self.agents.items()}
+        for name, rules in (additions or {}).items():
+            if rules:
+                whole = {index for (agent, index), bodies in wanted.items() if agent == name and not bodies}
+                text, orders[name] = adding.add(file.text, file.agents[name], file.spots, rules, whole)
+                file = self._read(text)
+        places = {(name, index): place for name, order in orders.items() for place, index in enumerate(order)}
+        text = edits.rewrite(file.text, file.spots, {(key[0], places[key]): bodies for key, bodies in wanted.items()})
+        asked = {
+            name: list(_intended(agent, wanted, (additions or {}).get(name, ()), orders[name]))
+            for name, agent in self.agents.items()
+        }
+        found = {name: [_said(rule) for rule in agent.rules] for name, agent in self._read(text).agents.items()}
+        if found != {name: [said for _, said in rules] for name, rules in asked.items()}:
+            raise _went_wrong(self.path)
+        return Rewritten(text, {name: tuple(index for index, _ in rules) for name, rules in asked.items()})
+
+    def _read(self, text: str) -> PolicyFile:
         try:
-            found = {
-                name: [_said(rule) for rule in agent.rules]
-                for name, agent in parse(text, self.path, self.aliases).agents.items()
-            }
+            return parse(text, self.path, self.aliases)
         except PolicyError as error:
             raise _went_wrong(self.path) from error
-        if found != {name: _intended(agent, wanted) for name, agent in self.agents.items()}:
-            raise _went_wrong(self.path)
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +187,37 @@ def _said(rule: Rule) -> _Intended:
     return rule.effect, rule.service, rule.body, rule.expires, rule.ttl, dict(rule.extras)
 
 
-def _intended(agent: AgentPolicy, changes: Mapping[tuple[str, int], Sequence[Body]]) -> list[_Intended]:
-    found: list[_Intended] = []
-    for rule in agent.rules:
-        for number, body in enumerate(changes.get((agent.name, rule.index), (rule.body,))):
-            extras = {key: value for key, value in rule.extras.items() if not (number and key == "id")}
-            found.append((rule.effect, rule.service, body, rule.expires, rule.ttl, extras))
-    return found
+def _intended(
+    agent: AgentPolicy,
+    changes: Mapping[tuple[str, int], Sequence[Body]],
+    additions: Sequence[Addition],
+    order: Sequence[int],
+) -> Iterator[tuple[int, _Intended]]:
+    """What the agent's rules should say afterwards, and from which rule each comes.
+
+    `order`: rule indexes, and -1 - n for addition number n.
+    """
+    moved: set[int] = set()
+    for index in order:
+        if index >= 0:
+            rule = agent.rules[index]
+            for number, body in enumerate(changes.get((agent.name, index), (rule.body,))):
+                extras = _without_id(rule) if number else dict(rule.extras)
+                yield index, (rule.effect, rule.service, body, rule.expires, rule.ttl, extras)
+            continue
+        one = additions[-1 - index]
+        if one.source is None:
+            yield -1, (one.effect, one.service, one.body, None, one.ttl, {})
+            continue
+        rule = agent.rules[one.source]
+        whole = not changes.get((agent.name, rule.index), (rule.body,)) and rule.index not in moved
+        moved.add(rule.index)
+        extras = dict(rule.extras) if whole else _without_id(rule)
+        yield rule.index, (one.effect, one.service, one.body, rule.expires, one.ttl, extras)
+
+
+def _without_id(rule: Rule) -> dict[str, str]:
+    return {key: value for key, value in rule.extras.items() if key != "id"}
 
 
 def _went_wrong(path: str) -> PolicyError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tightener.model import Body
 from tightener.policy.nodes import Node, reads_as_text
 
-_LISTS = ("actions", "resources", "branches")
+LISTS = ("actions", "resources", "branches")
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")
 
 
@@ -29,7 +29,9 @@ class RuleSpot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Splice:
+class Splice:
+    """A stretch of the text and what takes its place."""
+
     start: int
     end: int
     text: str = ""
@@ -39,7 +41,7 @@ def rewrite(
     text: str, spots: Mapping[tuple[str, int], RuleSpot], changes: Mapping[tuple[str, int], Sequence[Body]]
 ) -> str:
     """The text in which each rule of `changes` has become its bodies. No rule may share text with another."""
-    pen = _Pen(text)
+    pen = Pen(text)
     gone: dict[int, list[RuleSpot]] = {}
     for key, bodies in changes.items():
         spot = spots[key]
@@ -60,31 +62,31 @@ def rewrite(
             pen.remove(spot.sequence, [i for i, item in enumerate(items) if id(item) in rules])
     for blocks in keys.values():
         pen.remove_blocks(blocks)
-    return _spliced(text, pen.splices, 0, len(text))
+    return spliced(text, pen.splices, 0, len(text))
 
 
-class _Pen:
+class Pen:
     """Collects splices of one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.newline = "\r\n" if "\r\n" in text else "\n"
-        self.splices: list[_Splice] = []
+        self.splices: list[Splice] = []
 
-    def rule(self, rule: Node, body: Body, *, copy: bool) -> list[_Splice]:
+    def rule(self, rule: Node, body: Body, *, copy: bool) -> list[Splice]:
         """The splices that give a rule this body; a copy also loses its id."""
         kept, self.splices = self.splices, []
-        wanted = dict(zip(_LISTS, (body.actions, body.resources, body.branches), strict=True))
+        wanted = dict(zip(LISTS, (body.actions, body.resources, body.branches), strict=True))
         at = {key.text: number for number, (key, _) in enumerate(rule.pairs)}
         for name, items in wanted.items():
             if name in at and items is not None:
                 self._list(rule.children[2 * at[name]], rule.children[2 * at[name] + 1], items)
-        leaving = [at[name] for name in _LISTS if name in at and wanted[name] is None]
+        leaving = [at[name] for name in LISTS if name in at and wanted[name] is None]
         if copy and "id" in at:
             leaving.append(at["id"])
         self.remove(rule, sorted(leaving))
         behind = at["actions"]
-        for name in _LISTS[1:]:
+        for name in LISTS[1:]:
             items = wanted[name]
             if items is not None and name not in at:
                 self._add_key(rule, behind, name, items)
@@ -93,19 +95,19 @@ class _Pen:
         made, self.splices = self.splices, kept
         return made
 
-    def copies(self, spot: RuleSpot, made: Sequence[list[_Splice]]) -> None:
+    def copies(self, spot: RuleSpot, made: Sequence[list[Splice]]) -> None:
         """Writes further copies of a rule right behind it."""
         rule = spot.rule
         for splices in made:
             if spot.sequence.flow:
-                copy = _spliced(self.text, splices, rule.start, rule.end)
-                self.splices.append(_Splice(rule.end, rule.end, f", {copy}"))
+                copy = spliced(self.text, splices, rule.start, rule.end)
+                self.splices.append(Splice(rule.end, rule.end, f", {copy}"))
                 continue
-            start = self._dash(spot.sequence, spot.sequence.children.index(rule))
-            copy = _spliced(self.text, splices, start, rule.end)
-            indent = self.text[self._line_start(start) : start]
-            end = self._line_end(rule.end)
-            self.splices.append(_Splice(end, end, f"{self.newline}{indent}{copy}"))
+            start = self.dash(spot.sequence, spot.sequence.children.index(rule))
+            copy = spliced(self.text, splices, start, rule.end)
+            indent = self.text[self.line_start(start) : start]
+            end = self.line_end(rule.end)
+            self.splices.append(Splice(end, end, f"{self.newline}{indent}{copy}"))
 
     def remove_blocks(self, blocks: Sequence[RuleSpot]) -> None:
         """Removes whole blocks of one agent, each with its key; an agent without anything left is `{}`."""
@@ -115,7 +117,7 @@ class _Pen:
         self.remove(agent, numbers)
         if len(numbers) == len(agent.children) // 2 and not agent.flow:
             colon = self._colon_before(agent.start)
-            self.splices.append(_Splice(colon, colon, " {}"))
+            self.splices.append(Splice(colon, colon, " {}"))
 
     def remove(self, parent: Node, numbers: Sequence[int]) -> None:
         """Removes some items of a list, or keys of a map, each with the comments that are about it."""
@@ -133,50 +135,50 @@ class _Pen:
     def _remove_block_item(self, parent: Node, spans: Sequence[tuple[int, int]], number: int) -> None:
         start, end = spans[number]
         if parent.kind == "seq":
-            start = self._dash(parent, number)
-        line = self._line_start(start)
+            start = self.dash(parent, number)
+        line = self.line_start(start)
         if self.text[line:start].strip():  # the first key, behind its rule's dash: the next key takes its place
-            self.splices.append(_Splice(start, spans[number + 1][0] if number + 1 < len(spans) else end))
+            self.splices.append(Splice(start, spans[number + 1][0] if number + 1 < len(spans) else end))
             return
         # A comment above the first rule or pattern heads the whole list; above an agent's block it is about that block.
         if number or parent.kind == "map":
-            line = self._comment_above(line, start - line)
-        self._remove_lines(line, self._line_end(end))
+            line = self.comment_above(line, start - line)
+        self._remove_lines(line, self.line_end(end))
 
     def _remove_flow_run(self, spans: Sequence[tuple[int, int]], first: int, last: int) -> None:
         start, end = spans[first][0], spans[last][1]
         if all(self._alone(*spans[number]) for number in range(first, last + 1)):
             for number in range(first, last + 1):
-                line = self._line_start(spans[number][0])
+                line = self.line_start(spans[number][0])
                 if number:
-                    line = self._comment_above(line, spans[number][0] - line)
-                self._remove_lines(line, self._line_end(spans[number][1]))
+                    line = self.comment_above(line, spans[number][0] - line)
+                self._remove_lines(line, self.line_end(spans[number][1]))
         elif last + 1 < len(spans):
-            self.splices.append(_Splice(start, spans[last + 1][0]))
+            self.splices.append(Splice(start, spans[last + 1][0]))
         elif first and "\n" not in self.text[spans[first - 1][1] : start]:
-            self.splices.append(_Splice(spans[first - 1][1], end))
+            self.splices.append(Splice(spans[first - 1][1], end))
         else:
-            self.splices.append(_Splice(start, end))
+            self.splices.append(Splice(start, end))
 
     def _list(self, key: Node, value: Node, items: tuple[str, ...]) -> None:
         """Gives a list these items. Kept items keep their bytes, new ones are quoted like their siblings."""
         if value.kind == "scalar":
             if (value.text,) != items:
-                written = [_quoted(item, value.style) for item in items]
+                written = [quoted(item, value.style) for item in items]
                 shown = written[0] if len(written) == 1 else f"[{', '.join(written)}]"
-                self.splices.append(_Splice(value.start, value.end, shown))
+                self.splices.append(Splice(value.start, value.end, shown))
             return
         old = [child.text for child in value.children]
         if tuple(old) == items:
             return
-        style = _style(value)
+        style = style_of(value)
         if not items or not old:
-            shown = f"[{', '.join(_quoted(item, style) for item in items)}]"
+            shown = f"[{', '.join(quoted(item, style) for item in items)}]"
             start = value.start if value.flow else self.text.index(":", key.end) + 1
-            self.splices.append(_Splice(start, value.end, shown if value.flow else f" {shown}"))
+            self.splices.append(Splice(start, value.end, shown if value.flow else f" {shown}"))
             return
         for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, items, autojunk=False).get_opcodes():
-            written = [_quoted(item, style) for item in items[j1:j2]]
+            written = [quoted(item, style) for item in items[j1:j2]]
             if kind == "delete":
                 self.remove(value, range(i1, i2))
             elif kind != "equal" and value.flow:
@@ -188,62 +190,62 @@ class _Pen:
         """Writes new items in place of those from `first` to before `stop`, or before `first` where these are none."""
         joined = ", ".join(written)
         if stop > first:
-            self.splices.append(_Splice(value.children[first].start, value.children[first].end, joined))
+            self.splices.append(Splice(value.children[first].start, value.children[first].end, joined))
             self.remove(value, range(first + 1, stop))
         elif first:
             end = value.children[first - 1].end
-            self.splices.append(_Splice(end, end, f", {joined}"))
+            self.splices.append(Splice(end, end, f", {joined}"))
         else:
             start = value.children[0].start
-            self.splices.append(_Splice(start, start, f"{joined}, "))
+            self.splices.append(Splice(start, start, f"{joined}, "))
 
     def _block_items(self, value: Node, first: int, stop: int, written: Sequence[str]) -> None:
         """The same for a block list: a line for each item."""
         near = min(first, len(value.children) - 1)
-        dash = self._dash(value, near)
-        line = self._line_start(dash)
+        dash = self.dash(value, near)
+        line = self.line_start(dash)
         lead = self.text[line : value.children[near].start]
         if not re.fullmatch(r" *- +", lead):
             lead = f"{self.text[line:dash]}- "
         if stop > first:  # the first item that goes gives its line; what was said about it goes with it
             child = value.children[first]
-            above = self._comment_above(line, dash - line) if first else line
+            above = self.comment_above(line, dash - line) if first else line
             if above != line:
-                self.splices.append(_Splice(above, line))
-            self.splices.append(_Splice(child.start, self._line_end(child.end), f"{self.newline}{lead}".join(written)))
+                self.splices.append(Splice(above, line))
+            self.splices.append(Splice(child.start, self.line_end(child.end), f"{self.newline}{lead}".join(written)))
             self.remove(value, range(first + 1, stop))
         elif first:
-            end = self._line_end(value.children[first - 1].end)
-            self.splices.append(_Splice(end, end, "".join(f"{self.newline}{lead}{item}" for item in written)))
+            end = self.line_end(value.children[first - 1].end)
+            self.splices.append(Splice(end, end, "".join(f"{self.newline}{lead}{item}" for item in written)))
         else:
-            self.splices.append(_Splice(line, line, "".join(f"{lead}{item}{self.newline}" for item in written)))
+            self.splices.append(Splice(line, line, "".join(f"{lead}{item}{self.newline}" for item in written)))
 
     def _add_key(self, rule: Node, behind: int, name: str, items: tuple[str, ...]) -> None:
         """Adds a list behind the key number `behind`, in the rule's own style and quotes."""
-        lists = {key.text: value for key, value in rule.pairs if key.text in _LISTS}
+        lists = {key.text: value for key, value in rule.pairs if key.text in LISTS}
         model = lists["actions"]
-        style = _style(lists.get("resources") or lists.get("branches") or model)
-        written = [_quoted(item, style) for item in items]
+        style = style_of(lists.get("resources") or lists.get("branches") or model)
+        written = [quoted(item, style) for item in items]
         end = rule.children[2 * behind + 1].end
         if rule.flow:
-            self.splices.append(_Splice(end, end, f", {name}: [{', '.join(written)}]"))
+            self.splices.append(Splice(end, end, f", {name}: [{', '.join(written)}]"))
             return
         shown = f" [{', '.join(written)}]"
         if model.kind == "seq" and not model.flow and items:
-            dash = self._dash(model, 0)
-            lead = f"{self.newline}{self.text[self._line_start(dash) : dash]}- "
+            dash = self.dash(model, 0)
+            lead = f"{self.newline}{self.text[self.line_start(dash) : dash]}- "
             shown = "".join(f"{lead}{item}" for item in written)
         indent = " " * (rule.children[0].place.column - 1)
-        end = self._line_end(end)
-        self.splices.append(_Splice(end, end, f"{self.newline}{indent}{name}:{shown}"))
+        end = self.line_end(end)
+        self.splices.append(Splice(end, end, f"{self.newline}{indent}{name}:{shown}"))
 
     def _remove_lines(self, start: int, end: int) -> None:
         """Removes whole lines. The line break before them goes, so that the one behind them stays."""
         if start:
             start -= 2 if self.text.startswith("\r\n", start - 2) else 1
-        self.splices.append(_Splice(start, end))
+        self.splices.append(Splice(start, end))
 
-    def _dash(self, sequence: Node, number: int) -> int:
+    def dash(self, sequence: Node, number: int) -> int:
         """The offset of the dash of a block list's item."""
         if not number:
             return sequence.start
@@ -252,28 +254,28 @@ class _Pen:
         *_, last = re.finditer(r"^ *(-)(?=\s)", between, re.MULTILINE)
         return start + last.start(1)
 
-    def _line_start(self, at: int) -> int:
+    def line_start(self, at: int) -> int:
         return self.text.rfind("\n", 0, at) + 1
 
-    def _line_end(self, at: int) -> int:
+    def line_end(self, at: int) -> int:
         end = self.text.find("\n", at)
         end = len(self.text) if end < 0 else end
         return end - 1 if end > at and self.text[end - 1] == "\r" else end
 
     def _colon_before(self, at: int) -> int:
         """The offset behind the colon of the key whose block value starts at `at`: comments may stand between."""
-        line = self._line_start(at)
+        line = self.line_start(at)
         while line:
-            line = self._line_start(line - 1)
-            found = re.match(r"(?! *#).*?:(?=\s*(#|$))", self.text[line : self._line_end(line)])
+            line = self.line_start(line - 1)
+            found = re.match(r"(?! *#).*?:(?=\s*(#|$))", self.text[line : self.line_end(line)])
             if found:
                 return line + found.end()
         return at
 
-    def _comment_above(self, line: int, indent: int) -> int:
+    def comment_above(self, line: int, indent: int) -> int:
         """The start of the comment lines directly above a line that are indented as it is; else `line` itself."""
         while line:
-            above = self._line_start(line - 1)
+            above = self.line_start(line - 1)
             written = self.text[above:line]
             if not written.lstrip(" ").startswith("#") or len(written) - len(written.lstrip(" ")) != indent:
                 break
@@ -282,12 +284,12 @@ class _Pen:
 
     def _alone(self, start: int, end: int) -> bool:
         """Whether a flow item has its lines to itself: nothing before it, and at most a comma and a comment behind."""
-        before = self.text[self._line_start(start) : start]
-        behind = self.text[end : self._line_end(end)]
+        before = self.text[self.line_start(start) : start]
+        behind = self.text[end : self.line_end(end)]
         return not before.strip() and re.fullmatch(r"\s*,?\s*(#.*)?", behind) is not None
 
 
-def _spliced(text: str, splices: Iterable[_Splice], start: int, end: int) -> str:
+def spliced(text: str, splices: Iterable[Splice], start: int, end: int) -> str:
     """The text between two offsets with the splices in it, cut to that range."""
     made: list[str] = []
     at = start
@@ -309,13 +311,13 @@ def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _style(value: Node) -> str:
+def style_of(value: Node) -> str:
     """The most frequent quoting in a list; ties go to the first, an empty list has double quotes."""
     styles = [child.style for child in value.children] if value.kind == "seq" else [value.style]
     return max(styles, key=styles.count) if styles else '"'
 
 
-def _quoted(text: str, style: str) -> str:
+def quoted(text: str, style: str) -> str:
     """A scalar in this style, or in double quotes where the style cannot hold it."""
     if not style and _PLAIN.fullmatch(text) and reads_as_text(text):
         return text

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tightener.model import AgentPolicy
+from tightener.model import AgentPolicy, Rule
 from tightener.policy.verify import Verdict, compare_policies
 from tightener.prove.replay import Exercised, Lost, replay
 
@@ -18,6 +18,7 @@ class Proof:
     containment: Verdict
     replayed: int
     lost: tuple[Lost, ...]
+    moved: int = 0  # distinct requests that move from allowed to needs_approval, as a suggestion says
 
     @property
     def holds(self) -> bool:
@@ -47,8 +48,12 @@ def prove(
     requests: Exercised,
     moment: datetime,
     only: Iterable[tuple[str, str]] | None = None,
+    moved: Iterable[Rule] = (),
 ) -> Proof:
-    """Proves one change. `only` says which (service, action) pairs it can concern; None = replay everything."""
+    """Proves one change. `only` says which (service, action) pairs it can concern; None = replay everything.
+
+    `moved` are the approval rules to which the change says that it moves requests in use.
+    """
     verdict = compare_policies(old, new, moment)
-    lost = replay(old, new, requests, moment, only)
-    return Proof(verdict, requests.requests, tuple(lost))
+    found = replay(old, new, requests, moment, only, moved)
+    return Proof(verdict, requests.requests, tuple(found.lost), found.moved)

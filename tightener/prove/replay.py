@@ -1,22 +1,25 @@
 """Replay: every exercised request of the window is put to the authoriser again, under the old policy and the new one.
 
-Shares no code with tighten/: it reads the usage by a query of its own and knows nothing of suggestions.
+Shares no code with tighten/: it reads the usage by a query of its own, and knows of suggestions only which requests
+they say that they move from `allowed` to `needs_approval` (docs/policy-semantics.md, section 5.2). Anything else that a
+request in use loses is lost, whenever it would be lost: now, or when some rule expires.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
 
-from tightener.model import AgentPolicy, Box, Effect, Level
+from tightener.model import AgentPolicy, Box, Effect, Level, Rule
 from tightener.policy.contain import check
 from tightener.policy.decide import Authoriser
-from tightener.policy.rules import effective
+from tightener.policy.patterns import matches
+from tightener.policy.rules import boxes, effective
 from tightener.resources import query
-from tightener.services.semantics import fold_action
+from tightener.services.semantics import fold_action, normalise_branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,48 +64,99 @@ def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
     return found
 
 
+@dataclass(slots=True)
+class Replay:
+    """The outcome: what is lost, and how many distinct requests move to approval as was said."""
+
+    lost: list[Lost] = field(default_factory=list)
+    moved: int = 0  # exercised or not known to be, partial ones included
+
+
 def replay(
     old: AgentPolicy,
     new: AgentPolicy,
     requests: Exercised,
     moment: datetime,
     only: Iterable[tuple[str, str]] | None = None,
-) -> list[Lost]:
-    """The requests that lose their level. `only` restricts the replay to these (service, action) pairs."""
-    before, after = Authoriser(old, moment), Authoriser(new, moment)
-    lost: list[Lost] = []
+    moved: Iterable[Rule] = (),
+) -> Replay:
+    """Puts the requests to both policies, at `moment` and at each later one at which a rule expires.
+
+    In: `only` restricts the replay to these (service, action) pairs; `moved` are approval rules: what they match may go
+    from `allowed` to `needs_approval`, and nowhere else.
+    """
     pairs = requests.whole.keys() if only is None else [pair for pair in only if pair in requests.whole]
-    for service, action in pairs:
-        if before.same(after, service, action):
-            continue
-        targets = requests.whole[service, action]
-        now = after.levels(service, action, targets)
-        doubtful = [(target, level) for target, level in zip(targets, now, strict=True) if level < Level.ALLOWED]
-        was = before.levels(service, action, [target for target, _ in doubtful])
-        lost += [
-            Lost(service, action, *target, old_level, level)
-            for (target, level), old_level in zip(doubtful, was, strict=True)
-            if level < old_level
-        ]
-    for service, action, resource, branch, _ in requests.partial:
-        if not _partial_kept(
-            old, new, service, Box(-1, Effect.ALLOW, fold_action(service, action), resource, branch), moment
-        ):
-            lost.append(Lost(service, action, resource, branch, Level.ALLOWED, Level.REFUSED))
-    return sorted(lost, key=lambda one: (one.service, one.action, one.resource, one.branch))
+    said = tuple(moved)
+    found = Replay()
+    lost: dict[tuple[str, str, str, str], Lost] = {}
+    for at in _moments(old, new, moment):
+        before, after = Authoriser(old, at), Authoriser(new, at)
+        for service, action in pairs:
+            if before.same(after, service, action):
+                continue
+            for one in _stricter(before, after, service, action, requests.whole[service, action]):
+                if _said(one, said):
+                    found.moved += at == moment
+                else:
+                    lost.setdefault((service, action, one.resource, one.branch), one)
+        for service, action, resource, branch, _ in requests.partial:
+            seen = Box(-1, Effect.ALLOW, fold_action(service, action), resource, branch)
+            if not _partial_kept(old, new, service, seen, at, ()):
+                if _partial_kept(old, new, service, seen, at, said):
+                    found.moved += at == moment
+                else:
+                    one = Lost(service, action, resource, branch, Level.ALLOWED, Level.REFUSED)
+                    lost.setdefault((service, action, resource, branch), one)
+    found.lost = sorted(lost.values(), key=lambda one: (one.service, one.action, one.resource, one.branch))
+    return found
 
 
-def _partial_kept(old: AgentPolicy, new: AgentPolicy, service: str, seen: Box, moment: datetime) -> bool:
-    """Whether every request that a partial use may have been keeps its level.
+def _moments(old: AgentPolicy, new: AgentPolicy, moment: datetime) -> list[datetime]:
+    expiries = {rule.expires for policy in (old, new) for rule in policy.rules if rule.expires is not None}
+    return [moment, *sorted(at for at in expiries if at > moment)]
 
-    The four conditions of policy-semantics, section 3, with the policies exchanged and everything cut to `seen`:
-    never stricter there is "the old policy is never wider than the new one there".
+
+def _stricter(
+    before: Authoriser, after: Authoriser, service: str, action: str, targets: Sequence[tuple[str, str]]
+) -> list[Lost]:
+    """The requests of one action whose level sinks."""
+    now = after.levels(service, action, targets)
+    doubtful = [(target, level) for target, level in zip(targets, now, strict=True) if level < Level.ALLOWED]
+    was = before.levels(service, action, [target for target, _ in doubtful])
+    return [
+        Lost(service, action, *target, old_level, level)
+        for (target, level), old_level in zip(doubtful, was, strict=True)
+        if level < old_level
+    ]
+
+
+def _said(one: Lost, moved: Sequence[Rule]) -> bool:
+    """Whether a suggestion says that it moves this request, and it does move as that says."""
+    if (one.before, one.after) != (Level.ALLOWED, Level.NEEDS_APPROVAL):
+        return False
+    folded, branch = fold_action(one.service, one.action), normalise_branch(one.branch)
+    return any(
+        matches(box.action, folded) and matches(box.resource, one.resource) and matches(box.branch, branch)
+        for rule in moved
+        for box in boxes(rule, one.service)
+    )
+
+
+def _partial_kept(
+    old: AgentPolicy, new: AgentPolicy, service: str, seen: Box, moment: datetime, moved: Sequence[Rule]
+) -> bool:
+    """Whether every request that a partial use may have been keeps its level, or moves to approval as was said.
+
+    Cut to `seen`: what was allowed is allowed or asked for now, is not denied, and is asked for only where that was
+    said; what was asked for is not denied, and is granted one way or the other.
     """
     deny_old, ask_old, allow_old = effective(old, service, moment)
     deny_new, ask_new, allow_new = effective(new, service, moment)
+    said = tuple(box for rule in moved for box in boxes(rule, service))
     return (
-        _inside([(a, seen) for a in allow_old], (*deny_old, *ask_old, *allow_new))
-        and _inside([(a, x, seen) for a in allow_old for x in (*ask_new, *deny_new)], (*deny_old, *ask_old))
+        _inside([(a, seen) for a in allow_old], (*deny_old, *ask_old, *allow_new, *ask_new))
+        and _inside([(a, x, seen) for a in allow_old for x in deny_new], (*deny_old, *ask_old))
+        and _inside([(a, x, seen) for a in allow_old for x in ask_new], (*deny_old, *ask_old, *said))
         and _inside([(r, seen) for r in ask_old], (*deny_old, *allow_new, *ask_new))
         and _inside([(r, d, seen) for r in ask_old for d in deny_new], deny_old)
     )

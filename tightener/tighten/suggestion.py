@@ -1,27 +1,30 @@
 """Suggestions: what one proposes to change in one rule, and how several compose.
 
-A suggestion is data, so any subset of them can be applied: a rule's body is first stripped of dropped actions, then
-wildcards are replaced, then resources and branches are narrowed or the rule is split.
+A suggestion is data, so any subset of them can be applied: wildcards are replaced, what is dropped (or moves to
+approval as a whole) is taken out, and what is left is narrowed or split. What moves to approval comes on top, as it
+says itself: an approval wins over an allow, so it needs nothing of the others.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tightener.model import Body, Rule
+from tightener.model import Addition, Body, Effect, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """The change to one rule's body. Only the parts that a suggestion's kind is about are filled."""
 
-    drop: frozenset[str] = frozenset()  # actions as written
+    drop: frozenset[str] = frozenset()  # actions as written, or as they are listed in place of a wildcard
     replace: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # action as written -> actions
     resources: tuple[str, ...] | None = None
     branches: tuple[str, ...] | None = None
     parts: tuple[Body, ...] = ()  # split: the actions that leave the rule, with their own resources and branches
+    asks: tuple[Body, ...] = ()  # what needs approval from now on; actions of which nothing stays are in `drop`, too
+    ttl: str | None = None  # how long one approval of `asks` holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,37 @@ class Suggestion:
         text = repr((*parts, rule.twin) if rule.twin else parts)
         return f"{self.kind.replace('_', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
+    @property
+    def moved(self) -> tuple[Rule, ...]:
+        """The approval rules to which it says that it moves requests, use and all; none for every other kind."""
+        return tuple(
+            replace(self.rule, effect=Effect.REQUIRE_APPROVAL, body=body, ttl=self.edit.ttl) for body in self.edit.asks
+        )
+
 
 def _canonical(edit: Edit) -> object:
-    return (sorted(edit.drop), sorted(edit.replace.items()), edit.resources, edit.branches, edit.parts)
+    said = (sorted(edit.drop), sorted(edit.replace.items()), edit.resources, edit.branches, edit.parts)
+    return (*said, edit.asks, edit.ttl) if edit.asks else said
+
+
+def additions(chosen: Sequence[Suggestion]) -> dict[str, list[Addition]]:
+    """The rules that the chosen suggestions add: agent -> additions, in the order of the suggestions."""
+    found: dict[str, list[Addition]] = {}
+    for one in chosen:
+        for rule in one.moved:
+            addition = Addition(rule.effect, rule.service, rule.body, rule.index, rule.ttl)
+            found.setdefault(rule.agent, []).append(addition)
+    return found
 
 
 def compose(body: Body, edits: Sequence[Edit]) -> tuple[Body, ...]:
-    """The bodies that the rule becomes: none (it goes), one, or several (it is split)."""
+    """The bodies that stay in the rule's block: none (it goes, or moves), one, or several (it is split)."""
     actions: list[str] = []
+    dropped = frozenset[str]().union(*(edit.drop for edit in edits))
     for action in body.actions:
-        if any(action in edit.drop for edit in edits):
-            continue
-        replaced = next((edit.replace[action] for edit in edits if action in edit.replace), (action,))
-        actions.extend(a for a in replaced if a not in actions)
+        if action not in dropped:
+            replaced = next((edit.replace[action] for edit in edits if action in edit.replace), (action,))
+            actions.extend(a for a in replaced if a not in actions and a not in dropped)
     if not actions:
         return ()
     resources = next((e.resources for e in edits if e.resources is not None), body.resources)
