@@ -106,6 +106,7 @@ def study(
         agent,
         window,
         project.config.covers,
+        project.config.data_events,
         trail_sees_agent=callers.own > 0,
     )
     terms = Terms(

@@ -30,6 +30,7 @@ class RuleUse:
     seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
+    days_needed: int  # observed days without which nothing is called unexercised
     _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
@@ -126,6 +127,7 @@ class RuleUse:
             g.status is not Status.EXERCISED
             or not g.evidence.uses  # only partial ones: nothing says that there was not more
             or g.evidence.unmapped
+            or g.observed_days < self.days_needed  # what would go might have been used unseen
             or (fold_action(self.rule.service, g.action), dimension) in self.frozen
             for g in grants
         ):

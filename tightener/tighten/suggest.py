@@ -39,6 +39,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Sugg
                 (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
             ),
             window_days=comparison.terms.window.days,
+            days_needed=comparison.terms.days_needed,
         )
         for propose in RULES:
             found.extend(propose(use))
