@@ -225,6 +225,7 @@ def agents(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
                 "jwt_client": r.identity.jwt_client,
                 "session_name": r.identity.session_name,
                 "access_key": r.identity.access_key,
+                "by_service": r.by_service,
                 "events": r.events,
                 "sessions": r.sessions,
                 "first": r.first,
@@ -259,6 +260,8 @@ _SHOWN = (
 
 def _caller(row: Mapping[str, Any]) -> str:
     """What identifies one caller, on one line."""
+    if row["by_service"]:
+        return "AWS services, for themselves"
     parts = [f"{words}{visible(row[key])}" for key, words in _SHOWN if row[key]]
     return ", ".join([*parts, *(["AgentCore runtime"] if row["agentcore_runtime"] else [])])
 
@@ -270,14 +273,15 @@ def _how(row: Mapping[str, Any]) -> str:
 
 
 def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
-    """`tightener agents` for people."""
+    """`tightener agents` for people. Where nobody is an agent, the columns on agents have nothing to say."""
+    known = any(r["agent"] or r["claimed_by"] for r in found["principals"])
     out.table(
-        ("agent", "caller", "how", "events", "sessions", "last"),
+        (*(["agent"] if known else []), "caller", *(["how"] if known else []), "events", "sessions", "last"),
         [
             (
-                r["agent"] or "(none)",
-                _caller(r) or "-",
-                _how(r),
+                *([r["agent"] or "(none)"] if known else []),
+                _caller(r) or ("-" if r["agent"] else "nobody that the log names"),
+                *([_how(r)] if known else []),
                 f"{r['events']:,}",
                 f"{r['sessions']:,}",
                 r["last"][:10],
@@ -285,6 +289,9 @@ def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
             for r in found["principals"]
         ],
     )
+    if not known:
+        out.line()
+        out.line("None of them is known to be an agent: say which are, and whose, under `agents:` in tightener.yaml")
     if found["warnings"]:
         out.line()
         out.line("Shared credentials", style="bold")
