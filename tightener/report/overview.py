@@ -59,6 +59,8 @@ def ingest_words(out: Printer, done: IngestReport) -> None:
         )
     for p in done.problems:
         out.line(f"- {p.path}: {p.message}")
+    if any(s.rejected for s in done.sources):
+        out.line("why records were rejected: tightener status")
 
 
 def try_document(shown: TryResult) -> dict[str, Any]:
@@ -87,8 +89,15 @@ def try_words(out: Printer, shown: TryResult) -> None:
 
 
 def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
-    """`tightener.status/1`. Raises NoEvidence for an empty database."""
-    covered = usage.span(con)
+    """`tightener.status/1`. Raises NoEvidence for an empty database.
+
+    Files of which no record could be read are an answer, too: then there is no first and no last day.
+    """
+    unread = (
+        con.execute("SELECT count(*) FROM log_file").fetchone() != (0,)
+        and not con.execute("SELECT 1 FROM event LIMIT 1").fetchone()
+    )
+    covered = None if unread else usage.span(con)
     names = ("source", "files", *_SUM, "first", "last", "files_with_problems")
     sources = [dict(zip(names, row, strict=True)) for row in con.execute(query("status")).fetchall()]
     for source in sources:
@@ -98,8 +107,8 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
         source["missing_days"] = _missing(con, source["source"])
     return {
         "schema": "tightener.status/1",
-        "first_day": covered.first.isoformat(),
-        "last_day": covered.last.isoformat(),
+        "first_day": covered.first.isoformat() if covered else None,
+        "last_day": covered.last.isoformat() if covered else None,
         "sources": sources,
         "agents": sorted({a["agent"] for a in agents(con, config)["principals"] if a["agent"]}),
         "rejected": [
@@ -143,7 +152,8 @@ def _near(path: str) -> str:
 
 def status_words(out: Printer, found: Mapping[str, Any]) -> None:
     """`tightener status` for people."""
-    out.line(f"logs from {found['first_day']} to {found['last_day']}", style="bold")
+    days = f"logs from {found['first_day']} to {found['last_day']}"
+    out.line(days if found["first_day"] else "the files that were read hold no event", style="bold")
     out.table(
         ("source", "files", "read", "= accepted", "+ duplicate", "+ rejected", "+ not a use", "(unmapped)"),
         [(s["source"], *(f"{s[k]:,}" for k in ("files", *_SUM))) for s in found["sources"]],
