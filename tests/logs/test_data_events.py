@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_trail import ACCOUNT, DAILY, DATA, DAYS, FIRST, OTHER_REGION, days, measured, read, record
 
-from tightener import pipeline
+from tightener import pipeline, roles
+from tightener.iam import account
 from tightener.policy import document
 from tightener.resources import query
 from tightener.services.observe import container, container_cut
@@ -261,3 +263,17 @@ def test_what_the_trail_may_not_select_stays_granted(tmp_path: Path, declared: b
         assert statuses == [("s3:GetObject", "exercised"), ("s3:GetObjectTagging", "unobservable")]
         assert proposal.text == POLICY
         assert f"no reads in {B}" in found.comparison.grants[0].note
+
+
+def test_a_role_is_held_to_the_same(tmp_path: Path) -> None:
+    """With the agent's IAM as the granted side: what the trail may not select is unobservable there, too."""
+    allow = {"Effect": "Allow", "Action": "s3:GetObjectTagging", "Resource": [f"{B}/*"]}
+    document_ = {"Version": "2012-10-17", "Statement": [allow]}
+    (tmp_path / "iam.json").write_text(json.dumps(document_))
+    daily = [s3("GetObject", day=day) for day in range(DAYS)]
+    found = {}
+    for declared in ({}, {"AWS::S3::Object": SINCE}):
+        project = read(tmp_path, [*BASE, *daily], data_events=declared)
+        study = roles.study_role(project, account.load(tmp_path / "iam.json"), "agent", days=DAYS).study
+        found[len(declared)] = [str(g.status) for g in study.comparison.grants]
+    assert found == {0: ["unobservable"], 1: ["unexercised"]}
