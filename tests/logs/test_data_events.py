@@ -209,13 +209,14 @@ def con() -> duckdb.DuckDBPyConnection:
     return con
 
 
+@settings(max_examples=40)
 @given(st.lists(resources, min_size=20, max_size=60))
 def test_containers_are_cut_alike_by_sql_and_by_counting(con: duckdb.DuckDBPyConnection, values: list[str]) -> None:
     cut = con.execute("SELECT list_transform($values, lambda r: ct_container(r))", {"values": values}).fetchone()[0]
     assert cut == [container(one) for one in values] == [naive_container(one) for one in values]
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_days_against_a_naive_reader(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Random events on three buckets: a grant counts from the day on which each of its buckets has been shown."""
