@@ -257,7 +257,7 @@ FROM (
     WHERE source = 'cloudtrail' AND action IN (SELECT action FROM ct_data_action)
 )
 GROUP BY file_id, position
-HAVING count(DISTINCT container) = 1;
+HAVING min(container) = max(container);
 
 -- A record's own word on what class it is of comes before what is known of its action.
 INSERT INTO staged_trail_shown
