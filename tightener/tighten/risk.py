@@ -82,15 +82,19 @@ def risk(service: str, action: str, resource: str = "", branch: str = "") -> Ris
     raise LookupError("risk.csv has no last row that fits everything")
 
 
-def worst(service: str, action: str, body: Body) -> Risk:
-    """The gravest risk that an action has on some resource and branch that a rule's body grants."""
-    reached = (
+def risks(service: str, action: str, body: Body) -> tuple[Risk, ...]:
+    """The risks that an action has on some resource and branch that a rule's body grants."""
+    return tuple(
         found
         for found in _of_action(service, fold_action(service, action))
         if _meets(found.resource, body.resources) and _meets(found.branch, body.branches)
     )
+
+
+def worst(service: str, action: str, body: Body) -> Risk:
+    """The gravest of them."""
     order = list(RiskClass)
-    return max(reached, key=lambda found: order.index(found.kind))
+    return max(risks(service, action, body), key=lambda found: order.index(found.kind))
 
 
 def scoped(service: str, action: str) -> tuple[Risk, ...]:

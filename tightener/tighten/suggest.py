@@ -13,7 +13,7 @@ from tightener.tighten.compare import Comparison
 from tightener.tighten.generalise import Seen
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
-from tightener.tighten.rules import RULES
+from tightener.tighten.rules import RULES, deny_floor
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -43,7 +43,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Sugg
         )
         for propose in RULES:
             found.extend(propose(use))
-    return found
+    return [*found, *deny_floor.propose(comparison.policy, found)]
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
@@ -58,6 +58,8 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
     edits: dict[tuple[str, int], list[Edit]] = {}
     bodies: dict[tuple[str, int], Body] = {}
     for one in chosen:
+        if one.rule.index < 0:
+            continue
         key = (one.rule.agent, one.rule.index)
         edits.setdefault(key, []).append(one.edit)
         bodies[key] = one.rule.body

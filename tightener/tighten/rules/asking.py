@@ -20,7 +20,7 @@ def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]
         if move.kind != kind:
             continue
         body = _body(use, move)
-        where = "" if body.resources is None and body.branches is None else f" on {_where(body)}"
+        where = f" on {_where(body)}" if _where(body) else ""
         ttl = f", one approval holds {move.load.ttl}" if move.load.ttl else ""
         found.append(
             Suggestion(
@@ -67,6 +67,6 @@ def _body(use: RuleUse, move: Move) -> Body:
 
 
 def _where(body: Body) -> str:
-    branches = "" if body.branches is None else f"branches {listing(body.branches)}"
-    resources = "" if body.resources is None else listing(body.resources, 2)
+    branches = "" if body.branches in (None, ("*",)) else f"branches {listing(body.branches or ())}"
+    resources = "" if body.resources in (None, ("*",)) else listing(body.resources or (), 2)
     return " of ".join(part for part in (branches, resources) if part)

@@ -1,0 +1,210 @@
+"""Blast radius: what an agent could do at all, by class of risk, before and after a proposal.
+
+Permissions are counted as actions, wildcards expanded over the catalogue and what was ever logged, so that a reader
+can count them again. An action counts once for what is allowed and once for what needs approval; what a deny covers
+whole counts in neither, and what an approval covers whole is not allowed.
+
+The score, to sort by: 100 x the sum over unused granted permissions of w, divided by the sum over all granted ones of
+w. w is the class's weight (risk_class.csv: 1 for a read, 30 for what can change permissions), times 0.2 where a person
+is asked first. It is never shown without the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tightener.model import AgentPolicy, Body, Box, Effect, Rule
+from tightener.policy.contain import Kind, Union
+from tightener.policy.patterns import matches
+from tightener.policy.rules import ANY, boxes, effective
+from tightener.services.semantics import fold_action
+from tightener.tighten.compare import Comparison
+from tightener.tighten.generalise import container
+from tightener.tighten.grants import Status
+from tightener.tighten.risk import APPROVAL_SHARE, RiskClass, risks, worst
+from tightener.tighten.suggestion import Edit, Suggestion, compose
+
+
+class Scope(StrEnum):
+    """How much one resource pattern spans, the widest first."""
+
+    ANY = "any"
+    ACCOUNT = "account"
+    SERVICE = "service"
+    CONTAINER = "container"  # a bucket, a repository, a table, an argument: all of what is in it
+    PREFIX = "prefix"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many permissions of one class an agent has, and how many of them it used."""
+
+    granted: int = 0
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One policy's blast radius. Classes and scopes that do not occur are left out."""
+
+    allowed: Mapping[RiskClass, Count]
+    approval: Mapping[RiskClass, Count]
+    scopes: Mapping[Scope, int]  # resource patterns of allow and approval rules
+    score: float  # 0 = nothing unused is granted
+
+
+def reach(policy: AgentPolicy, comparison: Comparison) -> Reach:
+    """The blast radius of a policy that grants nothing beyond the comparison's grants: that policy, or a proposal.
+
+    In: the comparison knows the concrete actions, and which of them were used. Raises nothing.
+    """
+    used = {(g.rule.service, g.action) for g in comparison.grants if _exercised(g.status, g.evidence.uses)}
+    counted = {effect: _permissions(policy, comparison, effect) for effect in (Effect.ALLOW, Effect.REQUIRE_APPROVAL)}
+    unused = total = 0.0
+    for effect, found in counted.items():
+        share = 1 if effect is Effect.ALLOW else APPROVAL_SHARE
+        total += sum(kind.weight * share for kind in found.values())
+        unused += sum(kind.weight * share for key, kind in found.items() if key not in used)
+    return Reach(
+        allowed=_counts(counted[Effect.ALLOW], used),
+        approval=_counts(counted[Effect.REQUIRE_APPROVAL], used),
+        scopes=_scopes(policy.rules),
+        score=100 * unused / total if total else 0.0,
+    )
+
+
+def scope(service: str, pattern: str) -> Scope:
+    """How much a resource pattern spans."""
+    ends = [at for at in (pattern.find("*"), pattern.find("?")) if at >= 0]
+    if not ends:
+        return Scope.EXACT
+    head = pattern[: min(ends)]
+    if service == "aws" and pattern.startswith("arn:"):
+        fields = pattern.split(":", 5)
+        if len(fields) < 6 or head.count(":") < 5:
+            named = [len(fields) > at and fields[at] != "" and not set(fields[at]) & set("*?") for at in (2, 4)]
+            return Scope.SERVICE if named[0] else Scope.ACCOUNT if named[1] else Scope.ANY
+        own = container(service, "resource", head + "\0")
+        if "\0" in own or not own:
+            return Scope.SERVICE  # the wildcard stands in the name of a bucket or table, or before it
+        return Scope.CONTAINER if head == own else Scope.PREFIX
+    if not head:
+        return Scope.ANY
+    cut = head.rfind("/") if service in {"git", "github"} else -1
+    if service in {"git", "github"}:
+        return Scope.ACCOUNT if cut == len(head) - 1 and head.count("/") == 1 else Scope.PREFIX
+    first = next((at for at, char in enumerate(head) if char in "/:="), len(head))
+    return Scope.CONTAINER if first == len(head) - 1 else Scope.PREFIX
+
+
+def removed(one: Suggestion, every: Sequence[Suggestion], comparison: Comparison) -> float:
+    """How much risk a suggestion takes away, to rank by: the weights of the permissions that it changes.
+
+    Each weight counts as far as the permission reaches: whole for any resource, a sixth less for each narrower scope, a
+    fifth where a person is asked first.
+    """
+    needed = [s.edit for s in every if s.id in one.requires and s.rule.index == one.rule.index]
+    return _risk(one, needed, comparison) - _risk(one, [*needed, one.edit], comparison)
+
+
+def _risk(one: Suggestion, edits: Sequence[Edit], comparison: Comparison) -> float:
+    rule = one.rule
+    asked = [(body, set(body.actions) <= edit.drop) for edit in edits for body in edit.asks]
+    share = APPROVAL_SHARE if rule.effect is Effect.REQUIRE_APPROVAL else 1.0
+    total = 0.0
+    for grant in comparison.of_rule(rule.index):
+        own = [_span(rule.service, b) * share for b in compose(rule.body, edits) if _names(rule, b, grant.action)]
+        left = max(own, default=0.0)
+        for body, whole in asked:
+            if _names(rule, body, grant.action):
+                span = _span(rule.service, body)
+                left = span * APPROVAL_SHARE if whole else max(left - span * (1 - APPROVAL_SHARE), 0.0)
+        total += worst(rule.service, grant.action, rule.body).kind.weight * left
+    return total
+
+
+def _names(rule: Rule, body: Body, action: str) -> bool:
+    folded = fold_action(rule.service, action)
+    return any(matches(fold_action(rule.service, pattern), folded) for pattern in body.actions)
+
+
+def _span(service: str, body: Body) -> float:
+    """1 for any resource and branch, less for each narrower scope of the widest pattern."""
+    order = list(Scope)
+    span = 1.0
+    for patterns in (body.resources, body.branches):
+        if patterns is not None:
+            widest = min((order.index(scope(service, one)) for one in patterns), default=len(order))
+            span *= 1 - widest / len(order)
+    return span
+
+
+def _exercised(status: Status, uses: int) -> bool:
+    return uses > 0 or status is Status.EXERCISED
+
+
+def _permissions(policy: AgentPolicy, comparison: Comparison, effect: Effect) -> dict[tuple[str, str], RiskClass]:
+    """(service, action) -> the gravest class under which the policy grants it with this effect."""
+    actions: dict[str, dict[str, None]] = {}
+    for grant in comparison.grants:
+        actions.setdefault(grant.rule.service, {})[grant.action] = None
+    order = list(RiskClass)
+    found: dict[tuple[str, str], RiskClass] = {}
+    for service, names in actions.items():
+        denied, asked, _ = effective(policy, service, comparison.terms.moment)
+        limits = Union((*denied, *asked) if effect is Effect.ALLOW else denied)
+        limited = bool(denied or (asked and effect is Effect.ALLOW))
+        for rule in policy.rules:
+            if rule.effect is not effect or _lapsed(rule, comparison.terms.moment):
+                continue
+            own = boxes(rule, service)
+            for action in names:
+                folded = fold_action(service, action)
+                reached = [
+                    Box(b.rule, b.effect, folded, b.resource, b.branch) for b in own if matches(b.action, folded)
+                ]
+                kind = _kind(service, action, rule.body, reached, limits if limited else None)
+                if kind is not None:
+                    key = (service, action)
+                    found[key] = max(found.get(key, kind), kind, key=order.index)
+    return found
+
+
+def _kind(service: str, action: str, body: Body, reached: Sequence[Box], limits: Union | None) -> RiskClass | None:
+    """The gravest class of what some boxes of one action hold beyond the limits; None where they hold nothing."""
+    if not reached or (limits and all(limits.check((box,)).kind is Kind.CONTAINED for box in reached)):
+        return None
+    order = list(RiskClass)
+    kinds = []
+    for one in risks(service, action, body):
+        region = Box(-1, Effect.ALLOW, fold_action(service, action), one.resource or ANY, one.branch or ANY)
+        if one.of_scope and limits and all(limits.check((box, region)).kind is Kind.CONTAINED for box in reached):
+            continue
+        kinds.append(one.kind)
+    return max(kinds, key=order.index)
+
+
+def _lapsed(rule: Rule, moment: datetime) -> bool:
+    return rule.expires is not None and rule.expires <= moment
+
+
+def _counts(found: Mapping[tuple[str, str], RiskClass], used: set[tuple[str, str]]) -> dict[RiskClass, Count]:
+    counts = {}
+    for kind in RiskClass:
+        own = [key for key, one in found.items() if one is kind]
+        if own:
+            counts[kind] = Count(len(own), sum(key in used for key in own))
+    return counts
+
+
+def _scopes(rules: Iterable[Rule]) -> dict[Scope, int]:
+    found = dict.fromkeys(Scope, 0)
+    for rule in rules:
+        if rule.effect is not Effect.DENY:
+            for pattern in ("*",) if rule.body.resources is None else rule.body.resources:
+                found[scope(rule.service, pattern)] += 1
+    return {one: number for one, number in found.items() if number}
