@@ -102,10 +102,10 @@ class _Asking:
 
     def wild_actions(self, rule: Rule, grant: Grant) -> bool:
         """1: it is granted by a pattern, and not by its name."""
+        patterns = [fold_action(rule.service, one) for one in rule.body.actions]
         folded = fold_action(rule.service, grant.action)
-        return not any(fold_action(rule.service, one) == folded for one in rule.body.actions) and any(
-            set(one) & set("*?") and matches(fold_action(rule.service, one), folded) for one in rule.body.actions
-        )
+        wild = [one for one in patterns if set(one) & set("*?")]
+        return any(matches(one, folded) for one in wild) and not (folded in patterns and folded not in wild)
 
     def wild_resources(self, rule: Rule, grant: Grant) -> bool:
         """2: it may be done on any resource of a service or account, and what it is done on could be named."""
