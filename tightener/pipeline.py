@@ -167,7 +167,7 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
         before=reach(found.policy, comparison),
         after=reach(new, comparison),
         checklist=checklist(project.con, new, made.origin[new.name], comparison, moves(project.con, comparison)),
-        removes={one.id: removed(one, kept, comparison) for one in kept},
+        removes=removed(kept, comparison),
     )
 
 

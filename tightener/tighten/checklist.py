@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
-from tightener.model import AgentPolicy, Body, Box, Effect, Rule
+from tightener.model import AgentPolicy, Box, Effect, Rule
 from tightener.policy.contain import Kind, Union
 from tightener.policy.patterns import matches
 from tightener.policy.rules import ANY, boxes, effective
@@ -20,8 +21,8 @@ from tightener.services.semantics import fold_action
 from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import MOST_A_WEEK, RuleMoves
-from tightener.tighten.reach import Scope, scope
-from tightener.tighten.risk import RiskClass, risks
+from tightener.tighten.reach import Boxes, Scope, scope
+from tightener.tighten.risk import Risk, RiskClass, risks
 
 RULES = (
     "no wildcard actions",
@@ -69,81 +70,90 @@ def checklist(
             "SELECT DISTINCT rule, action FROM value_seen WHERE dimension = 'resource' AND value <> ''"
         ).fetchall()
     }
-    asking = _Asking(proposal, comparison, moved, scoped)
+    asking = _Asking(comparison, moved, scoped)
     tests = (asking.wild_actions, asking.wild_resources, asking.main, asking.deletion, asking.iam)
-    items = []
-    for number, (text, test) in enumerate(zip(RULES, tests, strict=True), 1):
-        breaches = [
-            breach
-            for rule, old in zip(proposal.rules, origin, strict=True)
-            if rule.effect is not Effect.DENY
-            for breach in asking.breaches(rule, old, test)
-        ]
-        items.append(Item(number, text, tuple(breaches)))
-    return tuple(items)
+    at = comparison.terms.moment
+    granting = [
+        (_Granting(rule, Boxes(boxes(rule, rule.service)), _limits(proposal, rule, at)), old)
+        for rule, old in zip(proposal.rules, origin, strict=True)
+        if rule.effect is not Effect.DENY and not (rule.expires and rule.expires <= at)
+    ]
+    return tuple(
+        Item(number, text, tuple(breach for own, old in granting for breach in asking.breaches(own, old, test)))
+        for number, (text, test) in enumerate(zip(RULES, tests, strict=True), 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Granting:
+    """A rule of the proposal, with what stands over it: denies, and for an allow rule approvals, too."""
+
+    rule: Rule
+    boxes: Boxes
+    limits: Union
+
+
+def _limits(proposal: AgentPolicy, rule: Rule, at: datetime) -> Union:
+    denied, asked, _ = effective(proposal, rule.service, at)
+    return Union((*denied, *asked) if rule.effect is Effect.ALLOW else denied)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    proposal: AgentPolicy
     comparison: Comparison
     moved: Mapping[int, RuleMoves]
     scoped: set[tuple[int, str]]  # (rule, action) of which some call named a resource
 
-    def breaches(self, rule: Rule, old: int, test: Callable[[Rule, Grant], bool]) -> Iterator[Breach]:
+    def breaches(self, own: _Granting, old: int, test: Callable[[_Granting, Grant], bool]) -> Iterator[Breach]:
         """The breaches of one rule, grouped by the reason why they stay."""
+        rule = own.rule
         reasons: dict[str, list[str]] = {}
         for grant in self.comparison.of_rule(old):
-            folded = fold_action(rule.service, grant.action)
-            if any(matches(box.action, folded) for box in boxes(rule, rule.service)) and test(rule, grant):
+            if own.boxes.of(fold_action(rule.service, grant.action)) and test(own, grant):
                 reasons.setdefault(self._reason(rule, grant), []).append(grant.action)
         for reason, actions in reasons.items():
             yield Breach(rule.place.line, rule.service, tuple(actions), reason)
 
-    def wild_actions(self, rule: Rule, grant: Grant) -> bool:
+    def wild_actions(self, own: _Granting, grant: Grant) -> bool:
         """1: it is granted by a pattern, and not by its name."""
-        patterns = [fold_action(rule.service, one) for one in rule.body.actions]
-        folded = fold_action(rule.service, grant.action)
+        service = own.rule.service
+        patterns = [fold_action(service, one) for one in own.rule.body.actions]
+        folded = fold_action(service, grant.action)
         wild = [one for one in patterns if set(one) & set("*?")]
         return any(matches(one, folded) for one in wild) and not (folded in patterns and folded not in wild)
 
-    def wild_resources(self, rule: Rule, grant: Grant) -> bool:
+    def wild_resources(self, own: _Granting, grant: Grant) -> bool:
         """2: it may be done on any resource of a service or account, and what it is done on could be named."""
-        patterns = ("*",) if rule.body.resources is None else rule.body.resources
-        if not any(scope(rule.service, one) in _WIDE for one in patterns):
+        service, body = own.rule.service, own.rule.body
+        patterns = ("*",) if body.resources is None else body.resources
+        if not any(scope(service, one) in _WIDE for one in patterns):
             return False
         if grant.evidence.uses:
             return (grant.rule.index, grant.action) in self.scoped
-        return rule.service != AWS or bool(arn_formats(grant.action))
+        return service != AWS or bool(arn_formats(grant.action))
 
-    def main(self, rule: Rule, grant: Grant) -> bool:
+    def main(self, own: _Granting, grant: Grant) -> bool:
         """3: it may be pushed to a protected branch and nobody is asked."""
-        return self._unasked(rule, grant, lambda one: bool(one.branch))
+        return self._unasked(own, grant, lambda one: bool(one.branch))
 
-    def deletion(self, rule: Rule, grant: Grant) -> bool:
+    def deletion(self, own: _Granting, grant: Grant) -> bool:
         """4: it deletes and nobody is asked."""
-        return self._unasked(rule, grant, lambda one: one.kind is RiskClass.DELETE)
+        return self._unasked(own, grant, lambda one: one.kind is RiskClass.DELETE)
 
-    def iam(self, rule: Rule, grant: Grant) -> bool:
+    def iam(self, own: _Granting, grant: Grant) -> bool:
         """5: it is an action of IAM, asked about or not."""
-        return rule.service == AWS and grant.action.lower().startswith("iam:")
+        return own.rule.service == AWS and grant.action.lower().startswith("iam:")
 
-    def _unasked(self, rule: Rule, grant: Grant, risky: Callable[..., bool]) -> bool:
-        if rule.effect is not Effect.ALLOW:
+    def _unasked(self, own: _Granting, grant: Grant, risky: Callable[[Risk], bool]) -> bool:
+        service, body = own.rule.service, own.rule.body
+        if own.rule.effect is not Effect.ALLOW:
             return False
-        denied, asked, _ = effective(self.proposal, rule.service, self.comparison.terms.moment)
-        limits = Union((*denied, *asked))
-        folded = fold_action(rule.service, grant.action)
-        own = [
-            Box(b.rule, b.effect, folded, b.resource, b.branch)
-            for b in boxes(rule, rule.service)
-            if matches(b.action, folded)
-        ]
-        body = Body((grant.action,), rule.body.resources, rule.body.branches)
-        for one in risks(rule.service, grant.action, body):
-            region = Box(-1, Effect.ALLOW, folded, one.resource or ANY, one.branch or ANY)
-            if risky(one) and any(limits.check((box, region)).kind is not Kind.CONTAINED for box in own):
-                return True
+        folded = fold_action(service, grant.action)
+        for one in risks(service, grant.action, body):
+            if risky(one):
+                region = Box(-1, Effect.ALLOW, folded, one.resource or ANY, one.branch or ANY)
+                if any(own.limits.check((box, region)).kind is not Kind.CONTAINED for box in own.boxes.of(folded)):
+                    return True
         return False
 
     def _reason(self, rule: Rule, grant: Grant) -> str:

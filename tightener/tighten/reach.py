@@ -12,7 +12,7 @@ is asked first. It is never shown without the counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ from tightener.model import AgentPolicy, Body, Box, Effect, Rule
 from tightener.policy.contain import Kind, Union
 from tightener.policy.patterns import matches
 from tightener.policy.rules import ANY, boxes, effective
-from tightener.services.semantics import fold_action
+from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.compare import Comparison
 from tightener.tighten.generalise import container
 from tightener.tighten.grants import Status
@@ -101,35 +101,70 @@ def scope(service: str, pattern: str) -> Scope:
     return Scope.CONTAINER if first == len(head) - 1 else Scope.PREFIX
 
 
-def removed(one: Suggestion, every: Sequence[Suggestion], comparison: Comparison) -> float:
-    """How much risk a suggestion takes away, to rank by: the weights of the permissions that it changes.
+def removed(every: Sequence[Suggestion], comparison: Comparison) -> dict[str, float]:
+    """How much risk each suggestion takes away, to rank by: the weights of the permissions that it changes.
 
     Each weight counts as far as the permission reaches: whole for any resource, a sixth less for each narrower scope, a
     fifth where a person is asked first.
     """
-    needed = [s.edit for s in every if s.id in one.requires and s.rule.index == one.rule.index]
-    return _risk(one, needed, comparison) - _risk(one, [*needed, one.edit], comparison)
+    weights: dict[int, list[tuple[str, int]]] = {}
+    found = {}
+    for one in every:
+        rule = one.rule
+        if rule.index not in weights:
+            weights[rule.index] = [
+                (fold_action(rule.service, g.action), worst(rule.service, g.action, rule.body).kind.weight)
+                for g in comparison.of_rule(rule.index)
+            ]
+        needed = [s.edit for s in every if s.id in one.requires and s.rule.index == rule.index]
+        own = weights[rule.index]
+        found[one.id] = _risk(rule, needed, own) - _risk(rule, [*needed, one.edit], own)
+    return found
 
 
-def _risk(one: Suggestion, edits: Sequence[Edit], comparison: Comparison) -> float:
-    rule = one.rule
+def _risk(rule: Rule, edits: Sequence[Edit], weights: Sequence[tuple[str, int]]) -> float:
     asked = [(body, set(body.actions) <= edit.drop) for edit in edits for body in edit.asks]
     share = APPROVAL_SHARE if rule.effect is Effect.REQUIRE_APPROVAL else 1.0
     total = 0.0
-    for grant in comparison.of_rule(rule.index):
-        own = [_span(rule.service, b) * share for b in compose(rule.body, edits) if _names(rule, b, grant.action)]
-        left = max(own, default=0.0)
-        for body, whole in asked:
-            if _names(rule, body, grant.action):
-                span = _span(rule.service, body)
+    staying = [(_Named(rule, body), _span(rule.service, body) * share) for body in compose(rule.body, edits)]
+    asking = [(_Named(rule, body), _span(rule.service, body), whole) for body, whole in asked]
+    for folded, weight in weights:
+        left = max((span for named, span in staying if folded in named), default=0.0)
+        for named, span, whole in asking:
+            if folded in named:
                 left = span * APPROVAL_SHARE if whole else max(left - span * (1 - APPROVAL_SHARE), 0.0)
-        total += worst(rule.service, grant.action, rule.body).kind.weight * left
+        total += weight * left
     return total
 
 
-def _names(rule: Rule, body: Body, action: str) -> bool:
-    folded = fold_action(rule.service, action)
-    return any(matches(fold_action(rule.service, pattern), folded) for pattern in body.actions)
+class _Named:
+    """The folded actions that a body names; a list of a thousand is looked up, not walked through."""
+
+    def __init__(self, rule: Rule, body: Body) -> None:
+        patterns = [fold_action(rule.service, one) for one in expand_actions(rule.service, body.actions, rule.aliases)]
+        self._literal = frozenset(patterns)
+        self._wild = [one for one in patterns if "*" in one or "?" in one]
+
+    def __contains__(self, action: str) -> bool:
+        return action in self._literal or any(matches(one, action) for one in self._wild)
+
+
+class Boxes:
+    """Boxes of one service by the concrete action that they hold."""
+
+    def __init__(self, every: Iterable[Box]) -> None:
+        self._literal: dict[str, list[Box]] = {}
+        self._wild: list[Box] = []
+        for box in every:
+            if "*" in box.action or "?" in box.action:
+                self._wild.append(box)
+            else:
+                self._literal.setdefault(box.action, []).append(box)
+
+    def of(self, folded: str) -> list[Box]:
+        """The boxes that hold an action (folded), each cut to it."""
+        wild = (box for box in self._wild if matches(box.action, folded))
+        return [replace(box, action=folded) for box in (*self._literal.get(folded, ()), *wild)]
 
 
 def _span(service: str, body: Body) -> float:
@@ -156,18 +191,15 @@ def _permissions(policy: AgentPolicy, comparison: Comparison, effect: Effect) ->
     found: dict[tuple[str, str], RiskClass] = {}
     for service, names in actions.items():
         denied, asked, _ = effective(policy, service, comparison.terms.moment)
-        limits = Union((*denied, *asked) if effect is Effect.ALLOW else denied)
-        limited = bool(denied or (asked and effect is Effect.ALLOW))
+        limits = Boxes((*denied, *asked) if effect is Effect.ALLOW else denied)
         for rule in policy.rules:
-            if rule.effect is not effect or _lapsed(rule, comparison.terms.moment):
+            if rule.effect is not effect or rule.service != service or _lapsed(rule, comparison.terms.moment):
                 continue
-            own = boxes(rule, service)
+            own = Boxes(boxes(rule, service))
             for action in names:
                 folded = fold_action(service, action)
-                reached = [
-                    Box(b.rule, b.effect, folded, b.resource, b.branch) for b in own if matches(b.action, folded)
-                ]
-                kind = _kind(service, action, rule.body, reached, limits if limited else None)
+                over = limits.of(folded)
+                kind = _kind(service, action, rule.body, own.of(folded), Union(over) if over else None)
                 if kind is not None:
                     key = (service, action)
                     found[key] = max(found.get(key, kind), kind, key=order.index)

@@ -62,10 +62,6 @@ class RuleUse:
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
         return any(g.status is Status.UNEXERCISED or g.id in others or g.action in self.moves.whole for g in grants)
 
-    def written(self, grant: Grant) -> str:
-        """How a kept action stands in the rule afterwards: as it was written, or by name where a wildcard goes."""
-        return grant.action if grant.is_wildcard and self.listed(grant.pattern) else grant.pattern
-
     def targets(self) -> tuple[Target, ...]:
         """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it.
 
@@ -74,8 +70,10 @@ class RuleUse:
         if self._targets_once:
             return self._targets_once[0]
         singles: dict[str, list[Grant]] = {}
-        for grant in self.staying:
-            singles.setdefault(self.written(grant), []).append(grant)
+        listed = {pattern: self.listed(pattern) for pattern in dict.fromkeys(g.pattern for g in self.staying)}
+        for grant in self.staying:  # as it stands in the rule afterwards: by name where a wildcard goes
+            text = grant.action if grant.is_wildcard and listed[grant.pattern] else grant.pattern
+            singles.setdefault(text, []).append(grant)
         self._targets_once.append(self._targets(singles, self.rule.body.resources, self.rule.body.branches))
         return self._targets_once[0]
 
