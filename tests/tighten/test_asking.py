@@ -132,7 +132,7 @@ def test_what_does_not_move(case: str) -> None:
     uses = deletes(0, 7, 14)
     if case == "exception":
         until = LAST + timedelta(days=30)
-        config = Config(exceptions=(Exemption("a", "aws", ("s3:Delete*",), "clean-up", "dana", until),))
+        config = Config(exceptions=(Exemption("a", "aws", ("s3:Delete*",), "", "clean-up", "dana", until),))
     elif case == "too new":
         rules = f"    x-granted-since: {LAST - timedelta(days=5)}\n{DELETES}"
     elif case == "indirect":
