@@ -35,7 +35,7 @@ def proposal(found: Proposal) -> dict[str, Any]:
         "schema": "tightener.suggest/1",
         "sentence": sentence(found),
         **_common(study),
-        "suggestions": [suggestion(s, found.removes[s.id]) for s in found.suggestions],
+        "suggestions": [{**suggestion(s), "risk_removed": round(found.removes[s.id], 2)} for s in found.suggestions],
         "left_out": [{**suggestion(s), "reason": reason} for s, reason in found.left_out],
         "proof": {
             "verdict": found.proof.containment.kind,
@@ -63,8 +63,8 @@ def proposal(found: Proposal) -> dict[str, Any]:
     }
 
 
-def suggestion(one: Suggestion, removed: float | None = None) -> dict[str, Any]:
-    """One suggestion, with the risk that it removes where that was worked out: one that is left out removes none."""
+def suggestion(one: Suggestion) -> dict[str, Any]:
+    """One suggestion."""
     return {
         "id": one.id,
         "kind": one.kind,
