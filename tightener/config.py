@@ -33,7 +33,10 @@ from tightener.model import Aliases
 from tightener.services.tool_kinds import KINDS, Tools
 
 FILE_NAME = "tightener.yaml"
-_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "rejected", "action_aliases", "tools", "formats")
+_TOP = (
+    *("policy", "logs", "database", "agents", "covers", "exceptions", "rejected", "action_aliases", "tools"),
+    "formats",
+)
 _AGENT = ("principals",)
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
