@@ -1,17 +1,18 @@
 -- question: which requests do the readable gateway lines make, and with what outcome (policy-semantics, section 4)?
 -- grain: one request (staged); one rejected line (staged_rejected).
 -- inputs: gw_line, gw_entry, gw_list; staged_line (its calls); gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
---   gw_secret (path); gw_id (file_id, position, native_id) for lines without an id
+--   gw_spoken (kind, text, nr, resource, partial) for arguments that a program reads; gw_secret (path);
+--   gw_id (file_id, position, native_id) for lines without an id
 -- parameters: source, secret (regular expression of values that are not kept), parsed (whether staged_line belongs to it)
 
 CREATE OR REPLACE TEMP TABLE gw_resource AS
 WITH leaf AS (
     SELECT e.file_id, e.position, e.nr, 0 AS sub, e.name AS path, e.raw ->> '$' AS text
-    FROM gw_entry AS e WHERE e.name IS NOT NULL AND starts_with(e.raw, '"')
+    FROM gw_entry AS e WHERE e.kind IS NULL AND e.name IS NOT NULL AND starts_with(e.raw, '"')
     UNION ALL
     SELECT e.file_id, e.position, e.nr, l.nr AS sub, l.path, l.text
     FROM gw_entry AS e JOIN gw_leaf AS l ON l.name IS NOT DISTINCT FROM e.name AND l.raw = e.raw
-    WHERE e.name IS NULL OR NOT starts_with(e.raw, '"')
+    WHERE e.kind IS NULL AND (e.name IS NULL OR NOT starts_with(e.raw, '"'))
 ),
 kept AS (
     SELECT leaf.* EXCLUDE (text),
@@ -20,15 +21,27 @@ kept AS (
                AS kept
     FROM leaf LEFT JOIN gw_secret AS s ON s.path = leaf.path
 ),
-every AS (
-    SELECT file_id, position, nr, sub, path || '=' || kept AS resource, partial FROM kept
+spoken AS (
+    SELECT file_id, position, nr, 0 AS sub, text AS resource, false AS partial FROM gw_entry WHERE plain
     UNION ALL
-    SELECT file_id, position, nr, 0, resource, false FROM gw_list
+    SELECT e.file_id, e.position, e.nr, s.nr AS sub, s.resource, s.partial
+    FROM gw_entry AS e JOIN gw_spoken AS s ON s.kind = e.kind AND s.text = e.text
+    WHERE e.kind IS NOT NULL AND NOT e.plain
+),
+every AS (
+    SELECT file_id, position, nr, sub, path || '=' || kept AS resource, partial, false AS spoken FROM kept
+    UNION ALL
+    SELECT file_id, position, nr, sub, regexp_replace(resource, $secret, '*', 'g'),
+           partial OR regexp_matches(resource, $secret), true
+    FROM spoken
+    UNION ALL
+    SELECT file_id, position, nr, 0, resource, false, false FROM gw_list
 ),
 once AS (
-    SELECT file_id, position, resource, bool_or(partial) AS partial, min((nr, sub)) AS place FROM every GROUP BY ALL
+    SELECT file_id, position, resource, bool_or(partial) AS partial, bool_or(spoken) AS spoken, min((nr, sub)) AS place
+    FROM every GROUP BY ALL
 )
-SELECT file_id, position, resource, partial,
+SELECT file_id, position, resource, partial, spoken,
        row_number() OVER (PARTITION BY file_id, position ORDER BY place) - 1 AS part
 FROM once;
 

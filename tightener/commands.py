@@ -103,7 +103,7 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: da
 def try_file(ctx: Context, path: str, format_name: str | None) -> None:
     """tightener ingest --try FILE"""
     config = ctx.config()
-    shown = field_map.try_file(Path(path), format_name, config.formats)
+    shown = field_map.try_file(Path(path), format_name, config.formats, config.tools)
     if ctx.json:
         ctx.answer(overview.try_document(shown))
     else:

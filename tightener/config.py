@@ -12,6 +12,7 @@ exceptions:                          # grants that a person wants kept
 rejected:                            # suggestions that a person said no to; `tightener reject` adds them
   - {agent: claude-invoice-01, suggestion: drop-rule-1a2b3c, reason: year-end close, owner: dana, until: 2027-01-31}
 action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also covers, instead of what tightener knows
+tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 """
 
@@ -31,11 +32,12 @@ from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
 from tightener.model import Aliases
 from tightener.services.observe import data_types
+from tightener.services.tool_kinds import KINDS, Tools
 
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    "formats",
+    *("tools", "formats"),
 )
 _AGENT = ("principals",)
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -87,6 +89,7 @@ class Config:
     exceptions: tuple[Exemption, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     aliases: Aliases = field(default_factory=dict)
+    tools: Tools = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
 
     def owner_of(self, caller: Identity) -> Owner:
@@ -204,6 +207,10 @@ class _Reader:
                 for service, verbs in self._mapping(data.get("action_aliases") or {}, None, "action_aliases").items()
                 for verb, becomes in self._mapping(verbs, None, "action_aliases", service).items()
             },
+            tools={
+                str(name): self._tool(str(name), value)
+                for name, value in self._mapping(data.get("tools") or {}, None, "tools").items()
+            },
             formats={
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
                 for name, value in formats.items()
@@ -254,6 +261,14 @@ class _Reader:
                 hint='for every run of one role, write {agentcore_runtime: "*", role: "arn:..."}',
             )
         return Entry(dict(value))
+
+    def _tool(self, name: str, value: Any) -> dict[str, str]:
+        """`{shell: cmd}` -> {"cmd": "shell"}; an empty mapping says that no program reads any of them."""
+        said = self._mapping(value or {}, KINDS, "tools", name)
+        found = {argument: kind for kind in said for argument in self._strings(said[kind], "tools", name, kind)}
+        if len(found) < sum(len(self._strings(said[kind], "tools", name, kind)) for kind in said):
+            raise self.fail("an argument is read by a shell or by a database, not by both", "tools", name)
+        return found
 
     def _exception(self, index: int, value: Any) -> Exemption:
         value = self._mapping(value, _EXCEPTION, "exceptions", index)

@@ -70,6 +70,7 @@ def read_logs(
         paths,
         now=now,
         formats=project.config.formats,
+        tools=project.config.tools,
         force_format=force_format,
         progress=progress,
     )

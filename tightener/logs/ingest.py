@@ -21,10 +21,11 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
 from tightener.logs.files import LogFile, Problem, compression, digest, find, head
-from tightener.logs.formats import FORMATS
+from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
 from tightener.logs.staging import Format, Progress
 from tightener.resources import query
+from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 _BATCH = 256 << 20  # decompressed bytes, estimated, that one transaction takes
 _INFLATES = 12  # what a compressed byte of a log comes to, roughly
@@ -99,15 +100,16 @@ def ingest(
     *,
     now: datetime,
     formats: Mapping[str, FieldMap],
+    tools: Tools = NO_TOOLS,
     force_format: str | None = None,
     progress: Callable[[Progress], None],
 ) -> IngestReport:
-    """Read the files under `paths` that the database does not know yet; `now` is aware.
+    """Read the files under `paths` that the database does not know yet; `now` is aware; `formats` and `tools` as tightener.yaml has them.
 
     Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
     Files that cannot be read are problems in the report; everything else is read.
     """
-    every = (*FORMATS, *(Mapped(one) for one in formats.values()))
+    every = (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
     reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
     plan = _plan(con, paths)
     reading.problems += plan.problems

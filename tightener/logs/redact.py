@@ -8,11 +8,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tightener.services.shell import Word
+
+_NAMED = re.compile(r"""(?<![\w.-])([\w.-]++)["']?+\s*+[:=]\s*+""", re.ASCII)  # token=, X-Api-Key: , {"password":
+_FOLLOWED = re.compile(r"""(?<![\w.-])(?:(-[\w.-]++)(?=\s)|([\w.-]++)\s++["'])""", re.ASCII)  # --token x, PASSWORD 'x'
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
@@ -39,6 +43,41 @@ def is_secret(name: str) -> bool:
 def value_pattern() -> str:
     """One regular expression (RE2 and Python agree on it) for the parts of a value that look like a secret."""
     return "|".join(f"(?:{row['pattern']})" for row in _rows() if row["what"] == "value")
+
+
+@cache
+def name_pattern() -> str:
+    """A regular expression (RE2's and Python's): a text in which it is nowhere holds no name of a secret."""
+    patterns = (row["pattern"].strip("*") for row in _rows() if row["what"] == "name" and row["verdict"] == "secret")
+    return "(?i)" + "|".join(".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns)
+
+
+def hide(words: Sequence[Word]) -> tuple[Word, ...]:
+    """A command without what stands behind the name of a secret: a word after an option, the rest of a word."""
+    hidden: list[Word] = []
+    for word in words:
+        before = hidden[-1].parts if hidden else ()
+        option = before[0] if len(before) == 1 else None
+        if option is not None and option.startswith("-") and "=" not in option and is_secret(option):
+            hidden.append(Word((None,)))
+        else:
+            hidden.append(Word(_cut(word.parts), word.loose))
+    return tuple(hidden)
+
+
+def _cut(parts: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    for number, part in enumerate(parts):
+        for found in _NAMED.finditer(part or ""):
+            if is_secret(found[1]):
+                return (*parts[:number], (part or "")[: found.end()], None)
+    return parts
+
+
+def names_secret(text: str) -> bool:
+    """Whether a text that nobody could take apart may hold the value of a secret, behind its name."""
+    names = [found[1] for found in _NAMED.finditer(text)]
+    names += [found[1] or found[2] for found in _FOLLOWED.finditer(text)]
+    return any(map(is_secret, names))
 
 
 def number_text(text: str) -> str:

@@ -15,11 +15,12 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.logs import staging, store
 from tightener.logs.files import LogFile, head
-from tightener.logs.formats import FORMATS
+from tightener.logs.formats import known
 from tightener.logs.formats.mapped import Mapped
 from tightener.logs.formats.mapping import FieldMap, Notes
 from tightener.logs.staging import Format
 from tightener.resources import query
+from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 __all__ = ["FieldMap", "Mapped", "TryResult", "try_file"]
 
@@ -40,7 +41,9 @@ class TryResult:
     missing: tuple[str, ...]
 
 
-def try_file(path: Path, format_name: str | None, formats: Mapping[str, FieldMap], rows: int = 5) -> TryResult:
+def try_file(
+    path: Path, format_name: str | None, formats: Mapping[str, FieldMap], tools: Tools = NO_TOOLS, rows: int = 5
+) -> TryResult:
     """Read the beginning of one file into a database in memory and tell what came of it; nothing is stored.
 
     Raises LogError: the file cannot be read, the format is unknown, or no format recognises the file.
@@ -48,7 +51,7 @@ def try_file(path: Path, format_name: str | None, formats: Mapping[str, FieldMap
     notes = Notes()
     try:
         beginning = head(str(path))
-        found = _format(path, beginning, format_name, formats, notes)
+        found = _format(path, beginning, format_name, formats, tools, notes)
         with store.open(None) as con:
             staging.prepare(con)
             found.stage(con, [LogFile(1, str(path), path.stat().st_size)])
@@ -59,8 +62,10 @@ def try_file(path: Path, format_name: str | None, formats: Mapping[str, FieldMap
         ) from error
 
 
-def _format(path: Path, beginning: bytes, name: str | None, formats: Mapping[str, FieldMap], notes: Notes) -> Format:
-    every: list[Format] = [*FORMATS, *(Mapped(one, notes, _MOST) for one in formats.values())]
+def _format(
+    path: Path, beginning: bytes, name: str | None, formats: Mapping[str, FieldMap], tools: Tools, notes: Notes
+) -> Format:
+    every: list[Format] = [*known(tools), *(Mapped(one, notes, _MOST, tools) for one in formats.values())]
     names = [one.name for one in every]
     if name is not None:
         if name not in names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 import duckdb
@@ -16,22 +16,27 @@ import orjson
 import pyarrow as pa
 
 from tightener.logs.files import LogFile, read_pieces
-from tightener.logs.formats import lines, whole
+from tightener.logs.formats import lines, spoken, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
 from tightener.services.semantics import normalise_path
+from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 _REQUIRED = ("time", "agent", "service", "action", "decision")
 _ENOUGH = 3  # of the required fields, so that a file whose first lines are broken is still known
 _ID_BATCH = 50_000
+_DOTTED = "SELECT DISTINCT resource FROM gw_resource WHERE spoken AND contains('/' || resource, '/.')"
 
 
 class Gateway:
-    """The format `gateway`: one JSON object a line."""
+    """The format `gateway`: one JSON object a line. `tools` as tightener.yaml has them."""
 
     name = "gateway"
     source = "gateway"
+
+    def __init__(self, tools: Tools = NO_TOOLS) -> None:
+        self._tools = tools
 
     def recognises(self, head: bytes) -> bool:
         """Whether one of the first lines is an object with most of the required fields."""
@@ -58,14 +63,14 @@ class Gateway:
                 else:
                     yield from lines.batches(file.id, read_pieces(file, partial(problems.__setitem__, file.id)))
 
-        counted = stage_lines(con, self.source, batches(), parsed=True)
+        counted = stage_lines(con, self.source, batches(), self._tools, parsed=True)
         sound = {number: one.sound for number, one in parsed.items()}
         rows = [(f.id, counted.get(f.id, 0) + sound.get(f.id, 0), problems.get(f.id, "")) for f in files]
         con.executemany("INSERT INTO staged_file VALUES (?, ?, ?)", rows)
 
 
 def stage_lines(
-    con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch], *, parsed: bool = False
+    con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch], tools: Tools, *, parsed: bool = False
 ) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 
@@ -76,9 +81,11 @@ def stage_lines(
     whole.macros(con)
     con.execute(query("stage_gateway_parse"))
     con.unregister("gw_text")
+    con.register("gw_kind", spoken.kinds(con, tools, parsed=parsed))
     for statement in duckdb.extract_statements(query("stage_gateway_args")):
-        con.execute(statement, {"parsed": parsed} if statement.named_parameters else {})
-    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con)}
+        con.execute(statement, {"parsed": parsed, **spoken.PLAIN} if statement.named_parameters else {})
+    con.unregister("gw_kind")
+    tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_spoken": spoken.spoken(con)}
     for name, table in tables.items():
         con.register(name, table)
     con.register("gw_secret", _secrets(con))
@@ -88,10 +95,11 @@ def stage_lines(
     for name in (*tables, "gw_secret"):
         con.unregister(name)
     counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
+    commands = {resource for (resource,) in con.execute(_DOTTED).fetchall()}
     for name in ("gw_line", "gw_entry", "gw_list", "gw_resource"):
         con.execute(f"DROP TABLE {name}")  # what is in `staged` need not be held twice
     _fold_actions(con, source)
-    _normalise(con, source)
+    _normalise(con, source, commands)
     return counted
 
 
@@ -122,7 +130,7 @@ def canonical_id(line: str | bytes) -> str:
 def _leaves(con: duckdb.DuckDBPyConnection) -> pa.Table:
     """The pairs of all distinct arguments that are no plain text."""
     found = con.execute(
-        "SELECT DISTINCT name, raw FROM gw_entry WHERE name IS NULL OR NOT starts_with(raw, '\"')"
+        "SELECT DISTINCT name, raw FROM gw_entry WHERE kind IS NULL AND (name IS NULL OR NOT starts_with(raw, '\"'))"
     ).fetchall()
     rows = [
         (name, raw, number, path, text)
@@ -168,8 +176,11 @@ def _fold_actions(con: duckdb.DuckDBPyConnection, source: str) -> None:
     con.register("staged_line", lines)
 
 
-def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Paths and branches with . or .. segments, as the service itself resolves them; marked suspicious."""
+def _normalise(con: duckdb.DuckDBPyConnection, source: str, commands: Collection[str]) -> None:
+    """Paths and branches with . or .. segments, as the service itself resolves them; marked suspicious.
+
+    A command is no path: its words stay as the program gets them.
+    """
     for column in ("resource", "branch"):
         found = con.execute(
             f"SELECT DISTINCT service, {column} FROM staged WHERE source = ? AND contains('/' || {column}, '/.')",  # noqa: S608 - one of two literals
@@ -177,7 +188,7 @@ def _normalise(con: duckdb.DuckDBPyConnection, source: str) -> None:
         ).fetchall()
         for service, value in sorted(found):
             normal, suspicious = normalise_path(service, value)
-            if suspicious:
+            if suspicious and not (column == "resource" and value in commands):
                 con.execute(
                     f"UPDATE staged SET {column} = ?, suspicious = true"  # noqa: S608 - the same
                     f" WHERE source = ? AND service = ? AND {column} = ?",

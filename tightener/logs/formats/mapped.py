@@ -19,6 +19,7 @@ from tightener.logs.formats.gateway import canonical_id, stage_lines
 from tightener.logs.formats.mapping import UNITS, FieldMap, Notes, Source
 from tightener.logs.formats.routes import Router, path_of
 from tightener.logs.redact import number_text
+from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 _BATCH = 20_000  # records handed to DuckDB at a time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,8 +37,11 @@ class UnreadableError(Exception):
 class Mapped:
     """A field map as a format."""
 
-    def __init__(self, field_map: FieldMap, notes: Notes | None = None, most: int | None = None) -> None:
+    def __init__(
+        self, field_map: FieldMap, notes: Notes | None = None, most: int | None = None, tools: Tools = NO_TOOLS
+    ) -> None:
         self._map = field_map
+        self._tools = tools
         self._notes = notes or Notes()
         self._most = most
         self._router = Router(field_map.routes)
@@ -65,7 +69,7 @@ class Mapped:
         """Read the files into the tables of logs/staging.py. Raises OSError where a file cannot be read."""
         problems = {file.id: "" for file in files}
         bad: list[tuple[int, int, str]] = []
-        counted = stage_lines(con, self.source, self._batches(files, problems, bad))
+        counted = stage_lines(con, self.source, self._batches(files, problems, bad), self._tools)
         if bad:
             numbers, positions, reasons = (list(column) for column in zip(*bad, strict=True))
             con.execute(
