@@ -104,8 +104,9 @@ def ingest(
     force_format: str | None = None,
     progress: Callable[[Progress], None],
 ) -> IngestReport:
-    """Read the files under `paths` that the database does not know yet; `now` is aware; `formats` and `tools` as tightener.yaml has them.
+    """Read the files under `paths` that the database does not know yet.
 
+    `now` is aware; `formats` and `tools` are as tightener.yaml has them.
     Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
     Files that cannot be read are problems in the report; everything else is read.
     """

@@ -9,7 +9,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +17,7 @@ from tightener.services.shell import Word
 
 _NAMED = re.compile(r"""(?<![\w.-])([\w.-]++)["']?+\s*+[:=]\s*+""", re.ASCII)  # token=, X-Api-Key: , {"password":
 _FOLLOWED = re.compile(r"""(?<![\w.-])(?:(-[\w.-]++)(?=\s)|([\w.-]++)\s++["'])""", re.ASCII)  # --token x, PASSWORD 'x'
+
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
@@ -33,6 +34,7 @@ def _names() -> tuple[tuple[re.Pattern[str], bool], ...]:
     )
 
 
+@lru_cache(maxsize=10_000)
 def is_secret(name: str) -> bool:
     """Whether an argument of this name (`a.b` for a nested one) may hold a secret. Upper and lower case are equal."""
     folded = name.lower()

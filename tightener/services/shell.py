@@ -1,11 +1,12 @@
 """A shell's line -> the commands that it names, word by word: POSIX quoting, bash's operators and substitutions.
 
-What is not surely understood is refused as a whole (docs/policy-semantics.md, section 3, "Tools"): a request must never
-say less than what the shell does. Refused are, among others, redirections to files, here-documents, process
+What is not surely understood is refused as a whole (docs/policy-semantics.md, section 3, "Tools"): a request must
+never say less than what the shell does. Refused are, among others, redirections to files, here-documents, process
 substitutions, compound commands, functions, arithmetic, and a command word that only the running shell knows.
 
-An own lexer, because Python's shlex knows neither operators nor the rules inside double quotes, and the bash parser that
-there is for Python has a licence that this project cannot take over. tests/services/test_shell.py holds it against bash.
+An own lexer: Python's shlex knows neither operators nor the rules inside double quotes, bashlex has a licence that this
+project cannot take over, and grammars for editors recover from mistakes where this has to refuse them.
+tests/services/test_shell.py holds it against bash.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple, NoReturn
 
 LITERAL = "command="  # a line that was refused is one request: this, and the line as it stands
 MOST_COMMANDS = 1000  # of one line; a longer one is refused
 _DEEPEST = 20  # substitutions and subshells inside one another
-_RESERVED = frozenset(
-    "! if then else elif fi do done case esac while until for in function select time coproc { } [[ ]]".split()
+_KEYWORDS = (
+    *("if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "function"),
+    *("select", "time", "coproc"),
 )
+_RESERVED = frozenset({*_KEYWORDS, "!", "{", "}", "[[", "]]"})
 _SAFE = "A-Za-z0-9@%+:,./_-"
 # Regular expressions that DuckDB and Python agree on: a line that is one command exactly as it stands is whole in PLAIN
 # and nowhere in NOT_PLAIN.
 PLAIN = f"[{_SAFE}]+(?: [={_SAFE}]+)*"
-NOT_PLAIN = f"^(?:{'|'.join(sorted(word for word in _RESERVED if word.isalpha()))})(?: |$)"
+NOT_PLAIN = f"^(?:{'|'.join(_KEYWORDS)})(?: |$)"
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")
 _LINES = re.compile(r"(?:[ \t\n]|\\\n|(?<![^ \t\n;&|()])#[^\n]*)*")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -34,7 +38,6 @@ _KNOWN_QUOTED = re.compile(r"[^\\\"$`]+")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9?#$!-]")
 _BRACED = re.compile(r"\{#?[A-Za-z_][A-Za-z0-9_]*(?:(?::?[-=+?]|##?|%%?)[A-Za-z0-9_./:@,+-]*)?\}")
 _LOGIN = re.compile(r"~[A-Za-z0-9._+-]*")
-_NUMBER = re.compile(r"[0-9]+(?=[<>])")  # of a redirection
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _APPENDED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\+=|\[)")
 _DESCRIPTOR = re.compile(r"(?:[<>]&(?:[0-9]+-?|-)|(?:&>>?|>&|>>?|>\||<)[ \t]*/dev/null)(?![^ \t\n;&|()])")
@@ -74,21 +77,18 @@ def text(words: Sequence[Word]) -> tuple[str, bool]:
 
     A part that is not known is `*`. A command that needs no shell any more reads back as itself.
     """
-    found = [_command_word("".join(part or "" for part in words[0].parts))]
-    partial = False
-    for word in words[1:]:
-        if None not in word.parts:
-            found.append(" " + shlex.quote("".join(part or "" for part in word.parts)))
-            continue
-        partial = True
-        if word.loose:  # the blank before it may be missing, too
-            found.append("" if found[-1].endswith("*") else "*")
-            continue
+    found: list[str] = []
+    for word in words:
         known = "".join(part or "" for part in word.parts)
-        mark = "'" if known and shlex.quote(known) != known else ""
-        inside = "".join("*" if part is None else part.replace("'", "'\"'\"'") for part in word.parts)
-        found.append(f" {mark}{inside}{mark}")
-    return "".join(found), partial
+        if None not in word.parts:
+            found.append(f" {shlex.quote(known)}" if found else _command_word(known))
+        elif word.loose:  # the blank before it may be missing, too
+            found.append("" if found[-1].endswith("*") else "*")
+        else:
+            mark = "'" if known and (shlex.quote(known) != known or ("=" in known and not found)) else ""
+            inside = "".join("*" if part is None else part.replace("'", "'\"'\"'") for part in word.parts)
+            found.append(f" {mark}{inside}{mark}".removeprefix("" if found else " "))
+    return "".join(found), any(None in word.parts for word in words)
 
 
 def is_literal(resource: str) -> bool:
@@ -168,16 +168,7 @@ class _Reader:
     def _command(self) -> None:
         """One simple command, or a subshell."""
         if self._starts("("):
-            if self._starts("(("):
-                self._refuse()
-            self._at += 1
-            if not self.commands(")"):
-                self._refuse()
-            self._skip(_BLANKS)
-            self._skip(_NUMBER)
-            while self._redirection():
-                self._skip(_BLANKS)
-                self._skip(_NUMBER)
+            self._subshell()
             return
         place = len(self.found)
         if place >= MOST_COMMANDS:
@@ -185,22 +176,13 @@ class _Reader:
         self.found.append(())  # before those of its substitutions
         words: list[Word] = []
         settings: list[Word] = []
-        while True:
-            if self._redirection():
-                continue
-            if not self._next() or self._next() in ";&|\n)#":
-                break
-            start = self._at
-            word = self._word()
-            raw = self._text[start : self._at].replace("\\\n", "")
-            if self._starts("<", ">"):
-                if _DIGITS.fullmatch(raw):
-                    continue  # it numbers the redirection
-                if raw.startswith("{"):
-                    self._refuse()
-            if not words and _ASSIGNMENT.match(raw):
+        while found := self._argument():
+            raw, word = found
+            if words:
+                words.append(word)
+            elif _ASSIGNMENT.match(raw):
                 settings.append(word._replace(loose=False))
-            elif not words and (_APPENDED.match(raw) or raw in _RESERVED or None in word.parts):
+            elif _APPENDED.match(raw) or raw in _RESERVED or None in word.parts:
                 self._refuse()
             else:
                 words.append(word)
@@ -209,6 +191,30 @@ class _Reader:
         if not words:
             self._refuse()
         self.found[place] = tuple(words)
+
+    def _subshell(self) -> None:
+        if self._starts("(("):
+            self._refuse()
+        self._at += 1
+        if not self.commands(")"):
+            self._refuse()
+        if self._argument():
+            self._refuse()
+
+    def _argument(self) -> tuple[str, Word] | None:
+        """The next word, with its text before it, behind any redirections; None at the end of the command."""
+        while True:
+            if self._redirection():
+                continue
+            if not self._next() or self._next() in ";&|\n)#":
+                return None
+            start = self._at
+            word = self._word()
+            raw = self._text[start : self._at].replace("\\\n", "")
+            if not self._starts("<", ">") or not (_DIGITS.fullmatch(raw) or raw.startswith("{")):
+                return raw, word
+            if raw.startswith("{"):
+                self._refuse()  # it names a variable for the redirection; digits number it
 
     def _redirection(self) -> bool:
         """One that touches no file is skipped. Whether there was one."""
@@ -350,9 +356,6 @@ class _Building:
     def done(self) -> Word:
         parts = self._parts if self._cut is None else [*self._parts[: self._cut], None]
         joined: list[str | None] = []
-        for part in parts:
-            if joined and part is not None and joined[-1] is not None:
-                joined[-1] += part
-            elif not joined or part is not None or joined[-1] is not None:
-                joined.append(part)
+        for known, pieces in groupby(parts, lambda part: part is not None):
+            joined.append("".join(piece or "" for piece in pieces) if known else None)
         return Word(tuple(joined) or ("",), loose=joined == [None] and not self._quoted)

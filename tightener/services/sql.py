@@ -1,11 +1,12 @@
 """A text of SQL -> what it does to which table: one `verb table` for each statement and table.
 
-sqlglot reads it, without knowing which database will: so whatever databases read differently is refused, and so is every
-statement that could do more than its tables tell (docs/policy-semantics.md, section 3, "Tools").
+sqlglot reads it, without knowing which database will: so whatever databases read differently is refused, and so is
+every statement that could do more than its tables tell (docs/policy-semantics.md, section 3, "Tools").
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -61,12 +62,11 @@ def is_statement(resource: str) -> bool:
 @cache
 def _sqlglot() -> ModuleType:
     """Loaded late: a log without SQL has no need of it, and it takes as long as everything else together."""
-    import logging  # noqa: PLC0415 - the same
-
     import sqlglot  # noqa: PLC0415 - the same
 
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it tells what it does not know; we refuse that
-    return sqlglot
+    found: ModuleType = sqlglot
+    return found
 
 
 def _nested_comment(text: str) -> bool:

@@ -17,6 +17,7 @@ from os.path import commonprefix
 from typing import NamedTuple
 
 from tightener.policy.patterns import contains, to_regex
+from tightener.services import shell, sql
 from tightener.services.semantics import safe_as_pattern
 
 MOST_LISTED = 8  # recurring values under one container that are listed one by one
@@ -139,6 +140,8 @@ def container(service: str, dimension: str, value: str) -> str:
         parts = re.split(r"([/:])", tail, maxsplit=2)  # type, separator, name, separator, rest
         return head + "".join(parts[:4])
     if service == "tools":
+        if shell.is_command(value) or shell.is_literal(value) or sql.is_literal(value):
+            return value  # `git status*` also matches `git status --output=/etc/passwd`
         name, equals, _ = value.partition("=")
         return name + equals
     if service in {"git", "github"}:
@@ -148,7 +151,7 @@ def container(service: str, dimension: str, value: str) -> str:
 
 def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
     """The patterns for the values under one container; None where a value must not be written down."""
-    if fixed.endswith("=") and any(" " in one.value for one in values):
+    if fixed.endswith("=") and any(" " in one.value[len(fixed) :] for one in values):
         return [fixed + "*"]  # free text: a list of sentences would be no policy
     families: dict[str, list[Seen]] = {}
     for head, run in _runs(values, lambda value: _family(value, fixed)):

@@ -70,7 +70,12 @@ class Gateway:
 
 
 def stage_lines(
-    con: duckdb.DuckDBPyConnection, source: str, batches: Iterator[pa.RecordBatch], tools: Tools, *, parsed: bool = False
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    batches: Iterator[pa.RecordBatch],
+    tools: Tools,
+    *,
+    parsed: bool = False,
 ) -> dict[int, int]:
     """Read version 1 lines, given as batches of lines.SCHEMA, into `staged` and `staged_rejected`.
 

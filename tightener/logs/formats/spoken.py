@@ -53,8 +53,8 @@ def spoken(con: duckdb.DuckDBPyConnection) -> pa.Table:
 def requests(kind: str, text: str) -> list[tuple[str, bool]]:
     """The (resource, whether it is partial) pairs of one text.
 
-    `kind`: shell; words, a JSON list of a command's words; sql. What is not surely understood is one request, literally.
-    Values behind the names of secrets are left out (redact.py).
+    `kind`: shell; words, a JSON list of a command's words; sql. What is not surely understood is one request, as it
+    stands. Values behind the names of secrets are left out (redact.py).
     """
     try:
         if kind == "sql":
