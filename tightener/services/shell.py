@@ -83,7 +83,7 @@ def text(words: Sequence[Word]) -> tuple[str, bool]:
         if None not in word.parts:
             found.append(f" {shlex.quote(known)}" if found else _command_word(known))
         elif word.loose:  # the blank before it may be missing, too
-            found.append("" if found[-1].endswith("*") else "*")
+            found[-1] += "*" * (not found[-1].endswith("*"))
         else:
             mark = "'" if known and (shlex.quote(known) != known or ("=" in known and not found)) else ""
             inside = "".join("*" if part is None else part.replace("'", "'\"'\"'") for part in word.parts)
@@ -96,7 +96,8 @@ def is_literal(resource: str) -> bool:
 
     Such a value never stands under a wildcard: what begins like it may do anything.
     """
-    return resource.startswith(LITERAL) and not re.fullmatch(PLAIN, resource.removeprefix(LITERAL))
+    line = resource.removeprefix(LITERAL)
+    return line != resource and (not re.fullmatch(PLAIN, line) or re.search(NOT_PLAIN, line) is not None)
 
 
 def is_command(resource: str) -> bool:
@@ -251,7 +252,7 @@ class _Reader:
         if char in "*?":
             word.not_know(quoted=True)  # a pattern that no file fits stays as it is
         elif char == "~" and (not word.begun or self._text[self._at - 1] in "=:"):
-            word.not_know()
+            word.not_know(quoted=True)
             login = _LOGIN.match(self._text, self._at)
             return len(login.group()) if login else 1
         else:
