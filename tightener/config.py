@@ -37,8 +37,7 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    "tools",
-    "formats",
+    *("tools", "formats"),
 )
 _AGENT = ("principals",)
 _SAID = ("reason", "owner", "until")  # of every decision of a person

@@ -66,6 +66,9 @@ SPECIAL = st.sampled_from(
     [
         {"service": "Tools", "action": "post", "args": {"to": "x", "n": [1, 1.0, "1"], "password": "p"}},
         {"service": "tools", "action": "post", "args": {}},
+        {"service": "tools", "action": "bash", "args": {"command": "git status", "timeout": 3}},
+        {"service": "tools", "action": "bash", "args": {"command": "a $X; b > c", "cmd": "a; TOKEN=x b && ls a/../b"}},
+        {"service": "tools", "action": "sh", "args": {"command": ["a", "b c"], "sql": "select * from t; drop table u"}},
         {"service": "git", "action": "push", "branch": None},
         {"service": "git", "action": "push", "branch": "refs/heads/x"},
         {"service": "aws", "action": "S3:getobject", "resource": "arn:aws:s3:::b/../k"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -60,9 +60,9 @@ def requests(kind: str, text: str) -> list[tuple[str, bool]]:
         if kind == "sql":
             found = [(one, False) for one in sql.statements(text)]
         elif kind == "words":
-            found = list(_commands([[shell.Word((word,)) for word in json.loads(text)]], text))
+            found = list(_commands([[shell.Word((word,)) for word in json.loads(text)]]))
         else:
-            found = list(_commands(shell.commands(text), text))
+            found = list(_commands(shell.commands(text)))
     except (shell.RefusedError, sql.RefusedError):
         found = []
     if found:
@@ -71,7 +71,7 @@ def requests(kind: str, text: str) -> list[tuple[str, bool]]:
     return [(f"{name}*", True)] if names_secret(text) else [(f"{name}{text}", False)]
 
 
-def _commands(found: Iterable[Iterable[shell.Word]], text: str) -> Iterator[tuple[str, bool]]:
-    secret = re.search(name_pattern(), text) is not None
+def _commands(found: Iterable[Sequence[shell.Word]]) -> Iterator[tuple[str, bool]]:
     for words in found:
-        yield shell.text(hide(tuple(words)) if secret else tuple(words))
+        said, partial = shell.text(words)
+        yield shell.text(hide(words)) if re.search(name_pattern(), said) else (said, partial)
