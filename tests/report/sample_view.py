@@ -7,8 +7,10 @@ from datetime import date, timedelta
 
 from tightener.report.view import (
     AttemptRow,
+    CheckRow,
     CoverageRow,
     GrantRow,
+    ReachRow,
     ReportView,
     SuggestionRow,
     Totals,
@@ -233,6 +235,17 @@ def lifelike() -> ReportView:
                 "four days have no file: 2026-03-18 to 2026-03-21",
             ),
         ),
+        score=(71.4, 8.2),
+        reach=(
+            ReachRow("allow", "read", 41, 2, 2),
+            ReachRow("allow", "delete", 14, 0, 1),
+            ReachRow("require_approval", "delete", 0, 1, 1),
+        ),
+        scopes=(("any", 3, 0), ("prefix", 1, 4)),
+        checklist=(
+            CheckRow("no wildcard actions"),
+            CheckRow("no IAM actions", ("line 12, aws `iam:PassRole`: no log shows this action",)),
+        ),
         not_seen=(
             "kms:Decrypt: no ingested trail records the data events of this key.",
             "CloudTrail has no file for 2026-03-18 to 2026-03-21: AWS calls of these four days were not seen.",
@@ -341,6 +354,9 @@ def hostile() -> ReportView:
         suggestions=tuple(SuggestionRow(f"s{i}", text, text, text, text, text, 1, 0) for i, text in enumerate(texts)),
         diff="".join(f"--- {text}\n@@ {text}\n+{text}\n-{text}\n" for text in texts),
         coverage=tuple(replace(view.coverage[0], source=text, note=text) for text in texts),
+        reach=tuple(ReachRow("allow", text, 1, 0, 0) for text in texts),
+        scopes=tuple((text, 1, 0) for text in texts),
+        checklist=tuple(CheckRow(text, (text,)) for text in texts),
         not_seen=texts,
         refused=tuple(AttemptRow(text, text, text, text, 1, FIRST, LAST, (text,), text) for text in texts),
         ungranted=tuple(AttemptRow(text, text, text, text, 1, FIRST, LAST, (text,), text) for text in texts),

@@ -96,6 +96,9 @@ def test_every_value_of_a_lifelike_view_is_on_the_page(views: ModuleType) -> Non
         assert all(word in text for word in (row.action, row.resource, row.note, *row.sample_events))
     for sentence in view.not_seen:
         assert sentence in text
+    for wanted in ("Score 71 → 8", "delete approval 0 1 1", "any 3 → 0, prefix 1 → 4", "no wildcard actions: kept"):
+        assert wanted in text
+    assert "no IAM actions: 1 left line 12, aws iam:PassRole: no log shows this action" in text
     assert "The sum adds up." in text
 
 
