@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tightener import pipeline
-from tightener.config import Config
+from tightener.config import Config, Rejection
 from tightener.logs import store
 from tightener.pipeline import Project
 from tightener.policy import document
@@ -69,8 +69,10 @@ def every_day() -> list[date]:
     return [LAST - timedelta(days=i) for i in range(DAYS)]
 
 
-def proposed(con: duckdb.DuckDBPyConnection, policy: str, agent: str = "a0") -> Proposal:
-    project = Project(con, Config(), temporary=True)
+def proposed(
+    con: duckdb.DuckDBPyConnection, policy: str, agent: str = "a0", rejected: tuple[Rejection, ...] = ()
+) -> Proposal:
+    project = Project(con, Config(rejected=rejected), temporary=True)
     return pipeline.propose(project, pipeline.study(project, PolicySet((document.parse(policy, "p.yaml"),)), agent))
 
 
@@ -109,3 +111,30 @@ def test_what_is_taken_from_an_agent_says_nothing_about_it(con: duckdb.DuckDBPyC
     whole, part = proposed(con, text()).study.comparison, proposed(con, own).study.comparison
     assert whole.terms.judge.calibration == part.terms.judge.calibration is not None
     assert proposed(con, text(), "a1").study.comparison.terms.judge.calibration != whole.terms.judge.calibration
+
+
+def test_a_question_that_is_refused_leaves_everything_where_it_was(con: duckdb.DuckDBPyConnection) -> None:
+    asks = {s.rule.service: s.id for s in proposed(con, text()).suggestions if s.kind == "ask_unused"}
+    no = Rejection("a0", asks["crm"], "needed in spring", "dana", LAST)
+    proposal = proposed(con, text(), rejected=(no,))
+    assert [(one.id, why) for one, why in proposal.left_out] == [
+        (asks["crm"], f"rejected by dana until {LAST}: needed in spring")
+    ]
+    new = document.parse(proposal.text, "p.yaml").agents["a0"]
+    assert {(r.effect.value, r.body.actions) for r in new.rules if r.service == "crm"} == {("allow", (*BUSY, *RARE))}
+    assert {r.effect.value for r in new.rules if r.service == "dead"} == {"require_approval"}
+    assert proposed(con, proposal.text, rejected=(no,)).text == proposal.text
+
+
+def test_no_use_has_to_ask_because_another_rule_is_unused(con: duckdb.DuckDBPyConnection) -> None:
+    """An approval beats an allow: what another rule goes on granting does not move."""
+    rule = '      - {service: crm, actions: [busy-0], resources: ["other/*"]}\n    require_approval:'
+    proposal = proposed(con, text().replace("    require_approval:", rule, 1))
+    (wide,) = (g for g in proposal.study.comparison.grants if g.rule.body.resources == ("other/*",))
+    assert wide.verdict is not None
+    assert wide.verdict.kind is Class.KEEP
+    new = document.parse(proposal.text, "p.yaml").agents["a0"]
+    asking = {
+        a for r in new.rules if r.effect.value == "require_approval" and r.service == "crm" for a in r.body.actions
+    }
+    assert asking == set(RARE)
