@@ -29,6 +29,62 @@ class Bug:
 
 BUGS: tuple[Bug, ...] = (
     Bug(
+        "days on which the agent did nothing count as exposure",
+        "tightener/tighten/evidence/gates.py",
+        "return Checked(sum(o and a for o, a in pairs), age, tuple(tallies))",
+        "return Checked(sum(o for o, _ in pairs), age, tuple(tallies))",
+        "tests/tighten/test_evidence.py",
+    ),
+    Bug(
+        "a turn of a month counts with a day of it not logged",
+        "tightener/tighten/evidence/gates.py",
+        "return all(record.observed[a:b]) and any(record.active[a:b])",
+        "return any(record.observed[a:b]) and any(record.active[a:b])",
+        "tests/tighten/test_evidence.py",
+    ),
+    Bug(
+        "the window does not slide when the day is worked out on which evidence suffices",
+        "tightener/tighten/evidence/gates.py",
+        "start = max(begin, end - asked_days) if slides else begin",
+        "start = begin",
+        "tests/tighten/test_evidence.py",
+    ),
+    Bug(
+        "earlier use protects nothing",
+        "tightener/tighten/evidence/judge.py",
+        "if period is not None and until >= self.window.last:",
+        "if False and period is not None and until >= self.window.last:",
+        "tests/tighten/test_evidence.py",
+    ),
+    Bug(
+        "an agent is judged by its own grants",
+        "tightener/tighten/evidence/peers.py",
+        "if policy.name == without or not active:",
+        "if not active:",
+        "tests/tighten/test_fleet.py",
+    ),
+    Bug(
+        "an unused grant asks, and the use of another rule with it",
+        "tightener/tighten/compare.py",
+        "if g.asks and (g.rule.service, g.action) in stay else g",
+        "if False else g",
+        "tests/tighten/test_fleet.py",
+    ),
+    Bug(
+        "the bound is the expectation, without its correction",
+        "tightener/tighten/evidence/calibration.py",
+        "max(0.0, expected + self.correction)",
+        "max(0.0, expected)",
+        "tests/tighten/test_calibration.py",
+    ),
+    Bug(
+        "a class is used that the past did not bear",
+        "tightener/tighten/evidence/calibration.py",
+        "if past[Class.REMOVE].upper > BORNE * REMOVE_UP_TO:",
+        "if False:",
+        "tests/tighten/test_calibration.py",
+    ),
+    Bug(
         "an expired approval is forgotten instead of denying",
         "tightener/policy/rules.py",
         "        elif box.effect is Effect.REQUIRE_APPROVAL:\n            yield replace(box, effect=Effect.DENY)\n",

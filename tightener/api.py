@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -128,7 +128,13 @@ class Database:
 
 def comparison_table(study: Study) -> Table:
     """The grants of one comparison as a table."""
-    return Table(pa.Table.from_pylist([payload.grant(g) for g in study.comparison.grants]))
+    return Table(pa.Table.from_pylist([_row(payload.grant(g)) for g in study.comparison.grants]))
+
+
+def _row(grant: dict[str, Any]) -> dict[str, Any]:
+    """A grant without anything nested: of its verdict the class and the sentence."""
+    verdict = grant.pop("verdict") or {}
+    return {**grant, "verdict": verdict.get("class", ""), "verdict_says": verdict.get("says", "")}
 
 
 def open_database(path: str | Path, config: str | Path | Config | None = None) -> Database:

@@ -18,6 +18,7 @@ from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
 from tightener.logs.callers import Entry
+from tightener.logs.fleet import fleet
 from tightener.logs.staging import Progress
 from tightener.model import Window
 from tightener.policy import diff, document
@@ -31,6 +32,7 @@ from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
 from tightener.tighten.checklist import checklist
 from tightener.tighten.compare import Comparison, Draft, Terms, compare
+from tightener.tighten.evidence.judge import judge
 from tightener.tighten.moves import moves
 from tightener.tighten.owners import assign, ownership
 from tightener.tighten.reach import reach, removed
@@ -120,6 +122,7 @@ def study(
         coverage=seen,
         excepted=excepted(project.config, agent, window.last),
         granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
+        judge=judge(fleet(project.con, window), policies.agents.values(), agent, window, days, min_age),
     )
     comparison = compare(project.con, policy, terms)
     return Study(

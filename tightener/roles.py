@@ -16,6 +16,7 @@ from tightener.iam.account import Account, Identity, is_principal
 from tightener.iam.beyond import Compared, beyond, identities_of
 from tightener.iam.granted import granted
 from tightener.logs import coverage
+from tightener.logs.fleet import fleet
 from tightener.model import AgentPolicy
 from tightener.pipeline import MIN_AGE_DAYS, WINDOW_DAYS, Project, collect
 from tightener.policy.document import PolicyFile
@@ -23,6 +24,7 @@ from tightener.prove.replay import exercised
 from tightener.resources import query
 from tightener.results import RoleStudy, Study
 from tightener.tighten.compare import Terms, compare
+from tightener.tighten.evidence.judge import judge
 
 
 def study_role(
@@ -57,6 +59,7 @@ def study_role(
         coverage=seen,
         excepted=excepted(project.config, agent, window.last),
         granted_since=rules.since,
+        judge=judge(fleet(project.con, window), (), agent, window, days, min_age),
     )
     compared = compare(project.con, rules.policy, terms)
     grants = [replace(g, pattern=rules.written(g.rule, g.action)) for g in compared.grants]

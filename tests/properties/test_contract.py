@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -39,9 +40,14 @@ from tightener.pipeline import Project
 from tightener.policy import diff, document
 from tightener.policy.document import PolicySet
 from tightener.results import Proposal
+from tightener.tighten.evidence import judge as evidence_judge
+from tightener.tighten.evidence.calibration import Calibration, Limits, Pools, Realised
+from tightener.tighten.evidence.judge import Judge, judge
+from tightener.tighten.evidence.pooling import Pool
+from tightener.tighten.evidence.verdict import Class
 
 LAST = date(2026, 11, 15)
-DAYS = 40
+DAYS = 90  # as many as removal needs evidence for
 MORNING = datetime.combine(LAST - timedelta(days=DAYS - 1), datetime.min.time())  # of the first day
 SERVICES = {
     "git": ["clone", "fetch", "pull", "push"],
@@ -130,9 +136,9 @@ def rules(draw: st.DrawFn) -> NaiveRule:
     )
 
 
-def written(found: list[NaiveRule], newline: str, *, flow: bool) -> str:
+def written(found: list[NaiveRule], newline: str, *, flow: bool, since: str = "2020-01-01") -> str:
     """The rules as YAML text: a block and a comment for each, and another agent that must not change."""
-    lines = ["# head", "project: p", "agents:", "  a:", "    x-granted-since: 2020-01-01"]
+    lines = ["# head", "project: p", "agents:", "  a:", f"    x-granted-since: {since}"]
     for i, rule in enumerate(found):
         lines += [f"    # block {i}", f"    {rule.effect}:", f"      # rule {i}"]
         parts = [("actions", rule.actions), ("resources", rule.resources), ("branches", rule.branches)]
@@ -181,7 +187,10 @@ def database(*, optimised: bool) -> duckdb.DuckDBPyConnection:
     )
     beats = [Event(s, "heartbeat", "", "", "used", "", day) for s in ("git", "stripe") for day in range(DAYS)]
     insert(con, list(enumerate(beats)), "beat")
-    insert(con, [(len(beats), Event("git", "heartbeat", "", "", "refused", "", 0))], "a")  # the gateway knows the agent
+    work = [
+        Event("git", "heartbeat", "", "", "refused", "", day) for day in range(DAYS)
+    ]  # the agent is there every day
+    insert(con, list(enumerate(work, len(beats))), "a")
     return con
 
 
@@ -208,8 +217,24 @@ def insert(con: duckdb.DuckDBPyConnection, log: list[tuple[int, Event]], agent: 
 OPTIMISED = "thorough" in sys.argv
 
 
-def tightened(text: str, log: list[tuple[int, Event]]) -> Proposal:
+EVIDENCE = ("plain", "plain", "young", "fleet")  # enough; granted too short a time; sorted into all three classes
+
+
+def fleet_judge(*given: Any) -> Judge:
+    """A judge whose fleet finds some actions fit for removal, some for approval and some for neither."""
+    seldom, rarely, often = (Pool(dead=dead, a=0.5, b=10.0) for dead in (0.999, 0.8, 0.1))
+    sure = Realised(agents=100, grants=1000, used=0, upper=0.003, correction=0.0)
+    calibration = Calibration(100, Pools(rarely, {}), Limits(), dict.fromkeys(Class, sure))
+    assert [calibration.limits.sorted(pool.chance(DAYS)).value for pool in (seldom, rarely, often)] == list(Class)
+    by_action = {"clone": seldom, "pull": seldom, "fetch": rarely, "push": rarely, "other": often}
+    by_action |= {"invoices:read": seldom, "invoices:create": rarely, "invoices:write": rarely}
+    evidence_judge.stratum = lambda service, action: action
+    return replace(judge(*given), calibration=replace(calibration, pools=Pools(often, by_action)))
+
+
+def tightened(text: str, log: list[tuple[int, Event]], evidence: str = "plain") -> Proposal:
     """The whole program on this policy and these numbered events. It leaves the database as it was."""
+    pipeline.judge = fleet_judge if evidence == "fleet" else judge
     con = database(optimised=OPTIMISED)
     con.begin()
     try:
@@ -239,23 +264,32 @@ def as_allow(rule: Rule) -> NaiveRule:
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
     st.integers(0, 9_999),
+    st.sampled_from(EVIDENCE),
 )
-def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, chance: int) -> None:
+def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, chance: int, evidence: str) -> None:
     """1-3, 5-8; of 6, the order of the rows in the database."""
-    text = written(found, newline, flow=flow)
+    text = written(found, newline, flow=flow, since="2026-09-01" if evidence == "young" else "2020-01-01")
     numbered = list(enumerate(log))
-    proposal = tightened(text, numbered)
+    proposal = tightened(text, numbered, evidence)
     after = naive_rules(proposal.text, "a")
     used = [e for e in log if e.outcome in ("used", "approved", "used_unlogged")]
     maybe = [e for e in log if e.outcome == "no_evidence"]
-    said = [as_allow(rule) for suggestion in proposal.suggestions for rule in suggestion.moved]
+    said = [
+        as_allow(rule)
+        for suggestion in proposal.suggestions
+        if suggestion.kind != "ask_unused"
+        for rule in suggestion.moved
+    ]
     for one in said:  # only what is risky moves, and only what is used
         risky = one.actions == ("refunds:create",) or (one.actions == ("push",) and one.branches == ("main",))
         assert risky, f"2: a plain use is moved: {one}\n{proposal.diff}"
         assert any(e.may_be(r) for e in used for r in UNIVERSE if naive_level([one], *r)), f"2: for no use: {one}"
+    tried = {(e.service, e.action) for e in used}
     for request in UNIVERSE:
         was, now = naive_level(found, *request), naive_level(after, *request)
         assert now <= was, f"1: wider for {request}\n{proposal.diff}"
+        if evidence == "young" and request[:2] not in tried and request[1] != "other":  # nobody knows what that is
+            assert now == was, f"3: removed on thin evidence: {request}\n{proposal.diff}"
         if now < was and not ((was, now) == (2, 1) and naive_level(said, *request) == 2):  # else: said out loud
             assert not any(e.may_be(request) for e in used), f"2: a use lost its level: {request}\n{proposal.diff}"
             assert request[0] != "crm", f"3: removed what no log could have shown: {request}\n{proposal.diff}"
@@ -266,12 +300,12 @@ def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, cha
     # order, and so does, in a quarter of the cases, a run on the first text.
     shuffled = random.Random(chance).sample(numbered, len(numbered))
     if proposal.text != text:
-        again = tightened(proposal.text, shuffled)
+        again = tightened(proposal.text, shuffled, evidence)
         assert again.text == proposal.text, (
             f"5, 6: a second run changed something:\n{proposal.diff}\n{again.diff}\n{proposal.left_out}"
         )
     if chance % 4 == 0:
-        other = tightened(text, shuffled)
+        other = tightened(text, shuffled, evidence)
         assert other.text == proposal.text, f"6: order:\n{proposal.diff}\n{other.diff}"
     # 7: untouched bytes stay
     assert newline.join(OTHER) in proposal.text, f"7: another agent changed:\n{proposal.diff}"

@@ -69,15 +69,21 @@ def inputs_of(agent: str, window: Window) -> dict[str, object]:
 
 
 def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, owner_of: OwnerOf) -> Callers:
-    """Make the temp tables `collected`, `agent_caller`, `second_witness`, `request` and the macros over them.
+    """Make the temp tables `collected`, `agent_caller`, `caller_agent`, `second_witness`, `request` and the macros.
 
-    Returns what is known of the agent's callers.
+    Returns what is known of the agent's callers. `caller_agent` is about all agents, the others about this one.
     """
     inputs = inputs_of(agent, window)
     con.execute("CREATE OR REPLACE TEMP TABLE collected AS SELECT $agent::VARCHAR AS agent", {"agent": agent})
     owners = {number: (of, owner_of(of)) for number, of in seen(con).items()}
     own = [number for number, (_, its) in owners.items() if its.agent == agent]
     con.execute("CREATE OR REPLACE TEMP TABLE agent_caller AS SELECT unnest(?::INTEGER[]) AS identity", [own])
+    named = {number: its.agent for number, (_, its) in owners.items() if its.agent}
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE caller_agent AS "
+        "SELECT unnest(?::INTEGER[]) AS identity, unnest(?::VARCHAR[]) AS agent",
+        [list(named), list(named.values())],
+    )
     con.execute(query("trail_event"))
     if own:
         con.execute(query("second_witness"), inputs)

@@ -122,6 +122,8 @@ def _evidence(grant: GrantRow, policy_path: str) -> str:
         parts.append(f"redundant: covered by {'' if line == grant.covered_by else 'line '}{line}")
     if grant.note:
         parts.append(grant.note)
+    if grant.verdict:
+        parts.append(grant.verdict)
     if grant.sample_events:
         parts.append(f"e.g. {', '.join(grant.sample_events)}")
     return "; ".join(parts)

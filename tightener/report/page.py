@@ -68,6 +68,8 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         coverage=_coverage(study),
         not_proposed=tuple(words.not_proposed(found)),
         ended=study.ended,
+        removal=words.removal_line(study.comparison) if any(g.verdict for g in study.comparison.grants) else "",
+        kept=tuple(words.kept(study.comparison)),
         not_seen=tuple(words.not_seen(study)),
         refused=tuple(_attempt(a) for a in study.comparison.refused),
         around_gateway=tuple(_attempt(a) for a in study.comparison.around),
@@ -117,6 +119,7 @@ def _grant(g: Grant) -> GrantRow:
         sessions=e.sessions,
         sample_events=e.samples,
         note=g.note,
+        verdict=words.verdict(g.verdict) if g.verdict else "",
         covered_by=f"{g.covered_by.place.path}:{g.covered_by.place.line}" if g.covered_by else "",
     )
 
@@ -128,6 +131,10 @@ def _suggestion(s: Suggestion, study: Study) -> SuggestionRow:
     parts = []
     if isinstance(days := s.evidence.get("observed_days"), int):
         parts.append(f"could be seen on {days} of {count(study.comparison.terms.window.days, 'day')}")
+    if isinstance(alone := s.evidence.get("log_alone"), float):
+        parts += [str(s.evidence["calendar"]), words.alone_line(alone)]
+    if isinstance(pooled := s.evidence.get("pooled"), float):
+        parts.append(f"by the fleet {pooled:.1%}")
     if isinstance(values := s.evidence.get("distinct_values"), int):
         parts.append(count(values, "distinct value"))
     if isinstance(approvals := s.evidence.get("approvals"), int):

@@ -8,9 +8,11 @@ from typing import Any
 
 from tightener.logs.coverage import TRAIL
 from tightener.model import Rule
-from tightener.report.words import sentence
+from tightener.report.words import removal_line, risk, sentence, verdict_line, wanting
 from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt, Comparison
+from tightener.tighten.evidence.calibration import FEWEST_AGENTS
+from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
@@ -145,7 +147,50 @@ def grant(one: Grant) -> dict[str, Any]:
         "observed_days": one.observed_days,
         "granted_since": one.granted_since.isoformat() if one.granted_since else None,
         "covered_by_line": one.covered_by.place.line if one.covered_by else None,
+        "verdict": verdict(one.verdict) if one.verdict else None,
     }
+
+
+def verdict(one: Verdict) -> dict[str, Any]:
+    """What becomes of an unexercised grant, and the facts behind it."""
+    return {
+        "class": one.kind.value,
+        "exposure_days": one.exposure,
+        "age_days": one.age,
+        "calendar": {t.name: {"covered": t.covered, "of": t.of, "needed": t.needed} for t in one.calendar},
+        "log_alone": round(one.alone, 4),
+        "pooled": None if one.pooled is None else round(one.pooled, 6),
+        "missing": list(one.missing),
+        "suffices_on": _time(one.suffices),
+        "in_window_of_days": one.window,
+        "says": "; ".join(filter(None, [verdict_line(one), wanting(one)])),
+    }
+
+
+def _removal(found: Comparison) -> dict[str, Any]:
+    judge = found.terms.judge
+    document: dict[str, Any] = {
+        "says": removal_line(found),
+        "horizon_days": HORIZON,
+        "other_agents": judge.agents,
+        "agents_needed": FEWEST_AGENTS,
+        "calibrated": judge.calibration is not None,
+        "classes": {
+            kind.value: sum(g.verdict is not None and g.verdict.kind is kind for g in found.grants) for kind in Class
+        },
+    }
+    if judge.calibration is not None:
+        document["realised"] = {
+            kind.value: {
+                "agents": past.agents,
+                "grants": past.grants,
+                "used": past.used,
+                "upper": round(past.upper, 4),
+                "bound_here": risk(found, kind),
+            }
+            for kind, past in judge.calibration.realised.items()
+        }
+    return document
 
 
 def _common(study: Study) -> dict[str, Any]:
@@ -173,6 +218,7 @@ def _common(study: Study) -> dict[str, Any]:
             for s in terms.coverage.sources
         ],
         "counts": {status.value: sum(g.status is status for g in found.grants) for status in Status},
+        "removal": _removal(found),
         "uses": found.uses,
         "requests": found.requests,
         "shared_credentials": list(study.shared),

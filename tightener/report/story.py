@@ -11,6 +11,7 @@ import duckdb
 
 from tightener.logs.usage import bounds
 from tightener.report import payload
+from tightener.report import words as sentences
 from tightener.report.defuse import visible
 from tightener.report.terminal import Printer
 from tightener.resources import folder, query
@@ -77,6 +78,7 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
         ("first, last", f"{_text(e.first_used) or '-'}, {_text(e.last_used) or '-'}"),
         ("could be seen", f"{one.observed_days} of {count(study.comparison.terms.window.days, 'day')}"),
         ("granted since", str(one.granted_since or "unknown")),
+        *_verdict(one, study),
     ]
     document = {
         "schema": "tightener.explain/1",
@@ -86,6 +88,18 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
         "sql": query("grant_events"),
     }
     return Story(f"grant {one.id}", document, tuple(facts), events, sql=query("grant_events"))
+
+
+def _verdict(one: Grant, study: Study) -> list[tuple[str, str]]:
+    if one.verdict is None:
+        return []
+    wanting = sentences.wanting(one.verdict)
+    return [
+        ("verdict", one.verdict.kind.value.replace("_", " ")),
+        ("it rests on", sentences.verdict_line(one.verdict)),
+        *([("missing", wanting)] if wanting else []),
+        ("removal", sentences.removal_line(study.comparison)),
+    ]
 
 
 def suggestion(proposal: Proposal, what: str) -> Story | None:

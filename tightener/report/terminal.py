@@ -111,6 +111,7 @@ def proposal(out: Printer, found: Proposal) -> None:
     if found.diff:
         out.line()
         out.diff(found.diff)
+    _sentences(out, "Without use, and kept for want of evidence", words.kept(study.comparison))
     _checklist(out, found)
     _lists(out, study)
 
@@ -137,6 +138,7 @@ def _head(study: Study) -> list[tuple[str, str]]:
         ("logs", "\n".join(words.coverage_lines(found)) or "none in this window"),
         ("grants", words.grants_line(found)),
         ("use", f"{count(found.uses, 'use')}, {count(found.requests, 'distinct request')}"),
+        *([("removal", words.removal_line(found))] if any(g.verdict for g in found.grants) else []),
         *([("ended", "\n".join(study.ended))] if study.ended else []),
     ]
 
@@ -146,6 +148,10 @@ def _evidence(one: Suggestion) -> str:
     evidence = one.evidence
     if isinstance(days := evidence.get("observed_days"), int):
         parts.append(f"{count(days, 'day')} seen")
+    if isinstance(alone := evidence.get("log_alone"), float):
+        parts += [str(evidence["calendar"]), words.alone_line(alone)]
+    if isinstance(pooled := evidence.get("pooled"), float):
+        parts.append(f"by the fleet {pooled:.1%}")
     if isinstance(examples := evidence.get("examples"), list) and examples:
         parts.append(f"e.g. {visible(str(examples[0]))}")
     if isinstance(removed := evidence.get("removed"), list):
@@ -177,15 +183,17 @@ def _note(g: Grant) -> str:
         said.append(f"{e.partial_uses:,} partial")
     if g.note:
         said.append(g.note)
+    if g.verdict:
+        said.append(words.verdict(g.verdict))
     return "; ".join(said)
 
 
 def _grouped(grants: Sequence[Grant]) -> Iterable[tuple[str, ...]]:
     """A row a grant, but the unused actions of one wildcard in one row a status."""
-    bundles: dict[tuple[int, str, Status, str], list[Grant]] = {}
+    bundles: dict[tuple[int, str, Status, str], list[Grant]] = {}  # by what their rows would say
     for g in grants:
         alone = not g.is_wildcard or g.evidence.uses
-        key = (g.rule.index, g.action if alone else g.pattern, g.status, g.note)
+        key = (g.rule.index, g.action if alone else g.pattern, g.status, _note(g))
         bundles.setdefault(key, []).append(g)
     for bundle in bundles.values():
         if len(bundle) == 1:
@@ -198,15 +206,18 @@ def _grouped(grants: Sequence[Grant]) -> Iterable[tuple[str, ...]]:
 
 def _lists(out: Printer, study: Study) -> None:
     found = study.comparison
-    unseen = words.not_seen(study)
-    if unseen:
-        out.line()
-        out.line("What could not be seen", style="bold")
-        for text in unseen:
-            out.line(f"- {text}")
+    _sentences(out, "What could not be seen", words.not_seen(study))
     _attempts(out, "The agent went around the gateway", found.around)
     _attempts(out, "Used but not granted", found.ungranted)
     _attempts(out, "Attempted and refused", found.refused)
+
+
+def _sentences(out: Printer, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        out.line()
+        out.line(title, style="bold")
+        for text in lines:
+            out.line(f"- {text}")
 
 
 def _attempts(out: Printer, title: str, attempts: Sequence[Attempt]) -> None:

@@ -34,6 +34,7 @@ class GrantRow:
     sessions: int = 0
     sample_events: tuple[str, ...] = ()  # e.g. "gateway-2026-05-04.jsonl:1841"
     note: str = ""  # why the status is what it is, where the status alone does not say it
+    verdict: str = ""  # of an unexercised grant: what becomes of it, and why, in a sentence
     covered_by: str = ""  # the place of the rule that has all of this grant's use
 
     def __post_init__(self) -> None:
@@ -154,6 +155,8 @@ class ReportView:
     coverage: tuple[CoverageRow, ...] = ()
     not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
+    removal: str = ""  # what removals rest on, in a sentence
+    kept: tuple[str, ...] = ()  # sentences on what is without use and stays for want of evidence
     not_seen: tuple[str, ...] = ()  # sentences on what could not be seen
     refused: tuple[AttemptRow, ...] = ()
     around_gateway: tuple[AttemptRow, ...] = ()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 from tightener.results import Proposal, Study
 from tightener.tighten.checklist import Breach
 from tightener.tighten.compare import Attempt, Comparison
+from tightener.tighten.evidence.calibration import FEWEST_AGENTS
+from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
@@ -22,7 +25,7 @@ def sentence(found: Proposal) -> str:
     if not found.suggestions:
         return f"{head}; there is nothing to tighten."
     changes = count(len(found.suggestions), "change")
-    gone = sum(g.status is Status.UNEXERCISED for g in comparison.grants)
+    gone = sum(g.goes for g in comparison.grants)
     what = (
         f" and {'removes' if len(found.suggestions) == 1 else 'remove'} {count(gone, 'unexercised grant')}"
         if gone
@@ -65,16 +68,93 @@ def coverage_lines(comparison: Comparison) -> list[str]:
     return lines
 
 
+def removal_line(comparison: Comparison) -> str:
+    """What removals rest on, in one sentence: the gates alone, or the fleet's own past, with what it realised."""
+    judge = comparison.terms.judge
+    found = judge.calibration
+    if found is None:
+        why = (
+            f"too few agents to calibrate a probability ({count(judge.agents, 'other')}, {FEWEST_AGENTS} needed)"
+            if judge.agents < FEWEST_AGENTS
+            else "too little use by other agents to calibrate a probability"
+        )
+        return f"the gates alone decide: {why}"
+    said = [f"calibrated on {count(found.agents, 'other agent')}"]
+    for kind, verb in ((Class.REMOVE, "removed"), (Class.ASK_FIRST, "moved to approval")):
+        past = found.realised[kind]
+        if past.grants:
+            said.append(
+                f"of {count(past.grants, 'grant')} of theirs to be {verb} {HORIZON} days earlier "
+                f"{past.used:,} ({past.used / past.grants:.1%}, at most {past.upper:.1%}) were used since"
+            )
+        bound = risk(comparison, kind)
+        if bound is not None:
+            said.append(f"at most {bound:.1%} of those {verb} here will be within {HORIZON} days (95% confidence)")
+    return "; ".join(said)
+
+
+def risk(comparison: Comparison, kind: Class) -> float | None:
+    """The calibrated 95 % bound on the share of this agent's grants of one class that is used within the horizon.
+
+    None where it has none of them, or too few agents have.
+    """
+    found = comparison.terms.judge.calibration
+    chances = [g.verdict.pooled or 0.0 for g in comparison.grants if g.verdict and g.verdict.kind is kind]
+    return found.realised[kind].bound(sum(chances) / len(chances)) if found and chances else None
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """The facts of a verdict in one short line."""
+    parts = [count(verdict.exposure, "day") + " at work", *map(str, verdict.calendar), alone_line(verdict.alone)]
+    if verdict.pooled is not None:
+        parts.append(f"by the fleet {verdict.pooled:.1%}")
+    return "; ".join(parts)
+
+
+def verdict(of: Verdict) -> str:
+    """The class, the facts and what is missing, in one line."""
+    facts = f"{of.kind.value.replace('_', ' ')}: {verdict_line(of)}"
+    return "; ".join(filter(None, [facts, wanting(of)]))
+
+
+def alone_line(alone: float) -> str:
+    """What the log alone proves: never rounded down."""
+    return f"the log alone: at most {math.ceil(alone * 100)}% for a use in {HORIZON} days"
+
+
+def wanting(verdict: Verdict) -> str:
+    """Why a grant without use is kept, and the day on which the evidence will suffice."""
+    if not verdict.missing:
+        return ""
+    when = "" if verdict.window is None else f" with --window {verdict.window}d"
+    until = (
+        f"will suffice on {verdict.suffices}{when}"
+        if verdict.suffices
+        else "no day can be named on which it will suffice"
+    )
+    return f"{'; '.join(verdict.missing)}; {until}"
+
+
+def kept(comparison: Comparison) -> list[str]:
+    """The grants without use that stay for want of evidence, grouped by what is missing."""
+    groups: dict[str, list[str]] = {}
+    for grant in comparison.grants:
+        if grant.verdict is not None and grant.verdict.kind is Class.KEEP:
+            groups.setdefault(wanting(grant.verdict), []).append(grant.action)
+    return [f"{_few(actions)}: {why}" for why, actions in groups.items()]
+
+
+def _few(actions: list[str]) -> str:
+    return ", ".join(actions[:4]) + (f" and {len(actions) - 4} more" if len(actions) > 4 else "")
+
+
 def not_seen(study: Study) -> list[str]:
     """What could not be seen, grouped by reason."""
     groups: dict[str, list[str]] = {}
     for grant in study.comparison.grants:
         if grant.status is Status.UNOBSERVABLE:
             groups.setdefault(grant.note, []).append(grant.action)
-    lines = []
-    for note, actions in groups.items():
-        shown = ", ".join(actions[:4]) + (f" and {len(actions) - 4} more" if len(actions) > 4 else "")
-        lines.append(f"{shown}: {note}")
+    lines = [f"{_few(actions)}: {note}" for note, actions in groups.items()]
     terms = study.comparison.terms
     if any(day is None for day in terms.granted_since.values()):
         lines.append(

@@ -18,6 +18,8 @@ from tightener.policy.rules import boxes_of
 from tightener.resources import query
 from tightener.services.catalogue import AWS, arn_formats, prefixes
 from tightener.services.semantics import fold_action
+from tightener.tighten.evidence.earlier import earlier
+from tightener.tighten.evidence.judge import Judge, Unused
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
 from tightener.tighten.owners import Candidate, assign
 
@@ -38,6 +40,7 @@ class Terms:
     coverage: Coverage
     excepted: Callable[[Rule, str], str]  # (rule, action) -> reason, '' = no exception
     granted_since: Mapping[tuple[int, str], date | None]  # (rule index, action as written) -> first day; None = unknown
+    judge: Judge  # of what is unexercised
 
     @property
     def days_needed(self) -> int:
@@ -122,7 +125,7 @@ def compare(
         "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     found = _Found(evidence, partial, doubts, own_doubts, unmapped)
-    grants = _grants(con, policy, terms, found, draft.before.grants if draft else ())
+    grants = _judged(con, policy, terms, _grants(con, policy, terms, found, draft.before.grants if draft else ()))
     total = con.execute(
         "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
     ).fetchone()
@@ -272,6 +275,26 @@ def _grants(
                 )
             )
     return tuple(grants)
+
+
+def _judged(
+    con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, grants: Sequence[Grant]
+) -> tuple[Grant, ...]:
+    """The grants, with a verdict on each unexercised one."""
+    unused = [g for g in grants if g.status is Status.UNEXERCISED]
+    before = earlier(con, policy.name, terms.window, unused)
+
+    def judged(g: Grant, *, may_ask: bool) -> Grant:
+        seen = terms.coverage.observed(g.rule.service, g.action, g.rule.body.resources)
+        uses = before.get((g.rule.index, g.action), ())
+        one = Unused((g.rule.service, g.action), seen, g.granted_since, uses, may_ask)
+        return replace(g, verdict=terms.judge.verdict(one))
+
+    first = [judged(g, may_ask=g.rule.effect is Effect.ALLOW) if g.status is Status.UNEXERCISED else g for g in grants]
+    # An approval beats an allow: where another rule goes on granting the action, its use would have to ask, too. That
+    # rule may need approval by the next run itself, which must not change what is said of this one.
+    stay = {(g.rule.service, g.action) for g in first if not g.goes and not g.asks}
+    return tuple(judged(g, may_ask=False) if g.asks and (g.rule.service, g.action) in stay else g for g in first)
 
 
 def _covering(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], int]:

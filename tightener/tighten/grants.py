@@ -14,6 +14,7 @@ from tightener.model import Rule
 from tightener.policy.patterns import matches
 from tightener.services.catalogue import catalogue_case, expand, known_actions
 from tightener.services.semantics import expand_actions, fold_action
+from tightener.tighten.evidence.verdict import Class, Verdict
 
 
 class Status(StrEnum):
@@ -57,11 +58,25 @@ class Grant:
     observed_days: int
     granted_since: date | None
     covered_by: Rule | None = None
+    verdict: Verdict | None = None  # of the unexercised ones
 
     @property
     def id(self) -> str:
         """Names the grant on the command line: rule number (from 1) and action."""
         return f"{self.rule.index + 1}/{self.action}"
+
+    @property
+    def goes(self) -> bool:
+        """Whether it is unexercised and the evidence is good enough to remove it."""
+        return self._is(Class.REMOVE)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is unexercised and should need approval before it is removed."""
+        return self._is(Class.ASK_FIRST)
+
+    def _is(self, kind: Class) -> bool:
+        return self.status is Status.UNEXERCISED and self.verdict is not None and self.verdict.kind is kind
 
     @property
     def is_wildcard(self) -> bool:

@@ -33,35 +33,60 @@ class RuleUse:
     window_days: int
     days_needed: int  # observed days without which nothing is called unexercised
     moves: RuleMoves = field(default_factory=RuleMoves)
+    asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
     _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
         """The grants that one action as written covers, those included that the rule writes out beside it."""
+        return tuple(g for g in self.grants if self._covers(pattern, g))
+
+    def _covers(self, pattern: str, grant: Grant) -> bool:
         service = self.rule.service
-        folded = [fold_action(service, p) for p in expand_actions(service, [pattern], self.rule.aliases)]
-        return tuple(g for g in self.grants if any(matches(p, fold_action(service, g.action)) for p in folded))
+        folded = (fold_action(service, p) for p in expand_actions(service, [pattern], self.rule.aliases))
+        return any(matches(p, fold_action(service, grant.action)) for p in folded)
+
+    @property
+    def asked(self) -> tuple[Grant, ...]:
+        """The grants that move to approval: those that may, and whose text stands for nothing else nor the reverse.
+
+        `invoices:write` stands for `invoices:create` as well: with either of them elsewhere, the other cannot move.
+        """
+        moving = [g for g in self.grants if g.asks and self.asks_unused]
+        while moving:
+            others = [g for g in self.grants if g not in moving]
+            free = [
+                g
+                for g in moving
+                if not any(self._covers(name(g), o) or (not o.goes and self._covers(name(o), g)) for o in others)
+            ]
+            if free == moving:
+                break
+            moving = free
+        return tuple(moving)
 
     @property
     def kept(self) -> tuple[Grant, ...]:
-        """The grants that stay: all but the unexercised ones."""
-        return tuple(g for g in self.grants if g.status is not Status.UNEXERCISED)
+        """The grants that are not removed: all but the unexercised ones with evidence enough."""
+        return tuple(g for g in self.grants if not g.goes)
 
     @property
     def staying(self) -> tuple[Grant, ...]:
         """The grants of which something stays in the rule's own block: the kept ones that do not move as a whole."""
-        return tuple(g for g in self.kept if g.action not in self.moves.whole)
+        asked = self.asked
+        return tuple(g for g in self.kept if g.action not in self.moves.whole and g not in asked)
 
     def listed(self, pattern: str) -> bool:
         """Whether a wildcard has to become a list of what is kept of it.
 
-        It has to where some of its actions are unexercised or move to approval, and where another text of the rule
-        covers one of them: narrowing that text would be in vain as long as the wildcard grants the same.
+        It has to where some of its actions go, or move to approval, and where another text of the rule covers one that
+        was exercised: narrowing that text would be in vain as long as the wildcard grants the same.
         """
         grants = self.of_pattern(pattern)
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
             return False
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
-        return any(g.status is Status.UNEXERCISED or g.id in others or g.action in self.moves.whole for g in grants)
+        leaving = {g.id for g in self.asked} | {g.id for g in grants if g.action in self.moves.whole}
+        return any(g.goes or g.id in leaving or (g.id in others and g.status is Status.EXERCISED) for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
         """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it.
@@ -155,6 +180,11 @@ class RuleUse:
             target.resources if narrower(target.resources, body.resources) else body.resources,
             target.branches if narrower(target.branches, body.branches) else body.branches,
         )
+
+
+def name(grant: Grant) -> str:
+    """How a grant is written once its wildcard, if it has one, is a list."""
+    return grant.action if grant.is_wildcard else grant.pattern
 
 
 def narrower(patterns: tuple[str, ...] | None, granted: tuple[str, ...] | None) -> bool:

@@ -14,7 +14,7 @@ from tightener.tighten.compare import Comparison
 from tightener.tighten.generalise import Seen
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
-from tightener.tighten.rules import RULES, deny_floor
+from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
@@ -50,6 +50,10 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             found.extend(one for _, one in stuck)
             own = own.without([move for move, _ in stuck])
             use = replace(use, seen={**values, **own.stays}, moves=own, _targets_once=[])
+        refused = [one for one in ask_unused.propose(use) if one.id in unmoved]
+        if refused:
+            found.extend(refused)
+            use = replace(use, asks_unused=False, _targets_once=[])
         for propose in RULES:
             found.extend(propose(use))
     return [*found, *deny_floor.propose(comparison.policy, found)]

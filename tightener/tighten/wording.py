@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tightener.tighten.grants import Grant
@@ -23,6 +24,20 @@ def unused(grants: Sequence[Grant], window_days: int) -> str:
     observed = min(g.observed_days for g in grants)
     span = f"{observed} of {window_days}" if observed < window_days else f"all {window_days}"
     return f"no use on {span} days, each of them fully logged"
+
+
+def facts(grants: Sequence[Grant]) -> dict[str, object]:
+    """What the removal of these grants rests on, for a suggestion's evidence: that of the weakest of them."""
+    found: dict[str, object] = {"observed_days": min(g.observed_days for g in grants)}
+    verdicts = [g.verdict for g in grants if g.verdict]
+    if verdicts:
+        weakest = min(verdicts, key=lambda v: v.exposure)
+        found["exposure_days"] = weakest.exposure
+        found["calendar"] = ", ".join(map(str, weakest.calendar))
+        found["log_alone"] = math.ceil(weakest.alone * 1000) / 1000  # a bound: never rounded down
+        chances = [v.pooled for v in verdicts if v.pooled is not None]
+        found["pooled"] = round(max(chances), 4) if chances else None
+    return found
 
 
 def scope(resources: Sequence[str] | None, branches: Sequence[str] | None) -> str:

@@ -1,11 +1,10 @@
-"""Drop an action, as the rule writes it, that nothing exercised while others of the rule are kept."""
+"""Drop an action, as the rule writes it, that nothing exercised, on good evidence, while others of the rule stay."""
 
 from __future__ import annotations
 
-from tightener.tighten.grants import Status
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
-from tightener.tighten.wording import unused
+from tightener.tighten.wording import facts, unused
 
 
 def propose(use: RuleUse) -> list[Suggestion]:
@@ -15,7 +14,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
     found = []
     for pattern in dict.fromkeys(use.rule.body.actions):
         grants = use.of_pattern(pattern)
-        if grants and all(g.status is Status.UNEXERCISED for g in grants):
+        if grants and all(g.goes for g in grants):
             found.append(
                 Suggestion(
                     kind="drop_action",
@@ -24,7 +23,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
                     why=unused(grants, use.window_days),
                     evidence={
                         "actions": [g.action for g in grants],
-                        "observed_days": min(g.observed_days for g in grants),
+                        **facts(grants),
                     },
                     edit=Edit(drop=frozenset({pattern})),
                 )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from tightener.tighten.grants import Status
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
-from tightener.tighten.wording import listing, unused
+from tightener.tighten.wording import facts, listing, unused
 
 
 def propose(use: RuleUse) -> list[Suggestion]:
-    """One suggestion when every grant of the rule is unexercised."""
-    if not use.grants or any(g.status is not Status.UNEXERCISED for g in use.grants):
+    """One suggestion when every grant of the rule is unexercised, on evidence that is good enough."""
+    if not use.grants or use.kept:
         return []
     covering = sorted({g.covered_by.place.line for g in use.grants if g.covered_by})
     reason = (
@@ -26,7 +25,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
             why=reason,
             evidence={
                 "actions": [g.action for g in use.grants],
-                "observed_days": min(g.observed_days for g in use.grants),
+                **facts(use.grants),
             },
             edit=Edit(drop=frozenset(use.rule.body.actions)),
         )

@@ -1,11 +1,11 @@
-"""Replace a wildcard action by the actions that were exercised and those of which nothing can be said."""
+"""Replace a wildcard action by the actions that were exercised and those that not enough can be said of."""
 
 from __future__ import annotations
 
 from tightener.tighten.grants import Status
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
-from tightener.tighten.wording import count, listing
+from tightener.tighten.wording import count, facts, listing
 
 
 def propose(use: RuleUse) -> list[Suggestion]:
@@ -13,15 +13,18 @@ def propose(use: RuleUse) -> list[Suggestion]:
     found = []
     for pattern in dict.fromkeys(use.rule.body.actions):
         grants = use.of_pattern(pattern)
-        gone = [g for g in grants if g.status is Status.UNEXERCISED]
-        kept = [g for g in grants if g.status is not Status.UNEXERCISED]
+        gone = [g for g in grants if g.goes]
+        kept = [g for g in grants if not g.goes]
         if not kept or not use.listed(pattern):
             continue
         exercised = [g.action for g in kept if g.status is Status.EXERCISED]
         unseen = [g.action for g in kept if g.status is Status.UNOBSERVABLE]
+        unsure = [g.action for g in kept if g.status is Status.UNEXERCISED and g not in use.asked]
         why = f"{count(len(exercised), 'action')} exercised ({listing(exercised)}), {len(gone)} unexercised"
         if unseen:
             why += f", {len(unseen)} kept because no log could have shown them"
+        if unsure:
+            why += f", {len(unsure)} more without use stay for want of evidence"
         found.append(
             Suggestion(
                 kind="narrow_action",
@@ -31,8 +34,9 @@ def propose(use: RuleUse) -> list[Suggestion]:
                 evidence={
                     "exercised": exercised,
                     "unobservable": unseen,
+                    "kept_unexercised": unsure,
                     "removed": [g.action for g in gone],
-                    "observed_days": min(g.observed_days for g in gone or kept),
+                    **facts(gone or kept),
                 },
                 edit=Edit(replace={pattern: tuple(g.action for g in kept)}),
             )

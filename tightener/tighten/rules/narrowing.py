@@ -7,13 +7,13 @@ from heapq import nsmallest
 
 from tightener.tighten.moves import ASK_FIRST, IN_BURSTS, NEW, Move
 from tightener.tighten.rule_use import RuleUse, Target, narrower
-from tightener.tighten.rules import ask_about_new, ask_first, ask_in_bursts
+from tightener.tighten.rules import ask_about_new, ask_first, ask_in_bursts, ask_unused
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing
 
 
 def asked(use: RuleUse) -> list[tuple[Move, Suggestion]]:
-    """What moves to approval, and the suggestion that says so."""
+    """What is used and moves to approval, and the suggestion that says so."""
     kinds = ((ASK_FIRST, ask_first), (IN_BURSTS, ask_in_bursts), (NEW, ask_about_new))
     return [
         pair
@@ -24,7 +24,7 @@ def asked(use: RuleUse) -> list[tuple[Move, Suggestion]]:
 
 def moving(use: RuleUse) -> tuple[str, ...]:
     """The ids of what moves to approval: what is narrowed without it would lose those uses."""
-    return tuple(suggestion.id for _, suggestion in asked(use))
+    return (*(suggestion.id for _, suggestion in asked(use)), *(s.id for s in ask_unused.propose(use)))
 
 
 def narrow(
