@@ -159,7 +159,7 @@ def _requests(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str,
     ).fetchall()
     project.con.close()
     if len(rows) != len(calls):
-        raise ValueError(f"{len(calls)} calls were written, {len(rows)} came back")  # noqa: TRY003
+        raise ValueError(f"{len(calls)} calls were written, {len(rows)} came back")
     return [tuple(resources) for _, resources in rows]
 
 

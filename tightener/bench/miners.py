@@ -21,12 +21,12 @@ Decider = Callable[[Call], Level]
 Miner = Callable[[Data, Fold, Sequence[Call], IdentityOf], Mapping[str, Decider]]
 
 
-def tool_names(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+def tool_names(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
     """Every tool that was used, with any arguments."""
     return _exact(calls, identity, lambda call: (call.tool,))
 
 
-def key_arguments(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+def key_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
     """Every tool that was used; the key arguments only with values that were seen with that tool."""
 
     def parts(call: Call) -> Iterable[str]:
@@ -38,7 +38,7 @@ def key_arguments(data: Data, fold: Fold, calls: Sequence[Call], identity: Ident
     return _exact(calls, identity, parts)
 
 
-def exact_arguments(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+def exact_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
     """Only calls that were made before, argument by argument the same, as logged."""
     return _exact(calls, identity, lambda call: (f"{call.tool} {call.args}",))
 
@@ -89,7 +89,9 @@ def _decider(policy: AgentPolicy, moment: datetime) -> Decider:
     return decide
 
 
-def _exact(calls: Sequence[Call], identity: IdentityOf, parts: Callable[[Call], Iterable[str]]) -> Mapping[str, Decider]:
+def _exact(
+    calls: Sequence[Call], identity: IdentityOf, parts: Callable[[Call], Iterable[str]]
+) -> Mapping[str, Decider]:
     """Deciders that allow what is made of parts that were seen in training."""
     seen: dict[str, set[str]] = {}
     for call in calls:

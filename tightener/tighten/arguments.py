@@ -1,12 +1,12 @@
 """How a tool's argument is best held: its values listed, their heads, or left as it was granted.
 
 Decided from benign use alone, one argument at a time, and never from its name. Two things are asked of its values.
-How often will the next day bring one that no other day has? The share of (value, day) pairs whose value was used on that
-day only answers it: Good and Turing's estimate with days in the place of events, since what one day repeats a hundred
-times is still one piece of evidence. And what are they? *References* (one word, no number: an account, an address, a
-file) say whom or what a call touches: they are worth holding even where a new one turns up now and then. *Quantities*
-(numbers, dates, yes and no) say how much: they are listed only where no new one is to be expected. *Texts* (with blanks
-in them) are left alone: a list of sentences would be no policy.
+How often will the next day bring one that no other day has? The share of (value, day) pairs whose value was used on
+that day only answers it: Good and Turing's estimate with days in the place of events, since what one day repeats a
+hundred times is still one piece of evidence. And what are they? *References* (one word, no number: an account, an
+address, a file) say whom or what a call touches: they are worth holding even where a new one turns up now and then.
+*Quantities* (numbers, dates, yes and no) say how much: they are listed only where no new one is to be expected. *Texts*
+(with blanks in them) are left alone: a list of sentences would be no policy.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Choice:
 def choose(values: Iterable[Value], others: Iterable[Collection[str]] = ()) -> Choice:
     """How one argument of one tool is best held.
 
-    In: its distinct values (at least one); and the values of the agent's other arguments, of this tool and others. Where
-    those are of the same kind (`kin`), what they were seen with is listed here, too. Out: the same for the same set of
-    values, in whatever order.
+    In: its distinct values (at least one); and the values of the agent's other arguments, of this tool and others.
+    Where those are of the same kind (`kin`), what they were seen with is listed here, too. Out: the same for the same
+    set of values, in whatever order.
     """
     seen = sorted(values)
     new = new_share([one.days for one in seen])
