@@ -44,8 +44,8 @@ def backtest(
     """Goes through the agent's past from the last logged day (or `as_of`) back, `horizon` days a step.
 
     In each period the proposal of `suggest` is made from the `days` before it, or from what log there is of them, at
-    least `fewest`; then every legitimate request of the period is put to it, to the policy that stood, and (`baselines`)
-    to what others do. Writes nothing, and leaves nothing behind but the temporary tables of the last question.
+    least `fewest`. Then every legitimate request of the period is put to it, to the policy that stood, and to what
+    others do (`baselines`). Writes nothing, and leaves nothing behind but the temporary tables of the last question.
     Raises NoEvidence where nothing was logged at all, PolicyError where no policy names the agent.
     """
     if agent not in policies.agents:
@@ -228,7 +228,7 @@ def _score(project: Project, agent: str, window: Window, found: Mapping[str, Way
             now = way.levels(service, action, targets)
             if partial:
                 now = [
-                    level if way.keeps(service, action, target, partial) else Level.REFUSED
+                    way.partial(service, action, target, partial, level)
                     for target, level in zip(targets, was, strict=True)
                 ]
             enough = Level.NEEDS_APPROVAL if kind == "approved" else Level.ALLOWED

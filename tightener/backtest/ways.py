@@ -50,8 +50,8 @@ class Way(Protocol):
     def levels(self, service: str, action: str, targets: Sequence[Target]) -> list[Level]:
         """The levels of one action on many resources and branches."""
 
-    def keeps(self, service: str, action: str, target: Target, partial: str) -> bool:
-        """Whether a use of which the log hides a part keeps the level that it had, whatever it was."""
+    def partial(self, service: str, action: str, target: Target, hidden: str, was: Level) -> Level:
+        """The level of a use of which the log hides a part, whatever it may have been; it `was` at this level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Written:
     old: AgentPolicy
     moment: datetime
     logged: Mapping[str, Sequence[str]]  # service -> the actions that were ever logged of it
-    _once: list[Authoriser] = field(default_factory=list, compare=False, repr=False)
+    _once: list[Authoriser] = field(init=False, default_factory=list, compare=False, repr=False)
 
     @property
     def reach(self) -> frozenset[Action]:
@@ -84,9 +84,13 @@ class Written:
             self._once.append(Authoriser(self.policy, self.moment))
         return self._once[0].levels(service, action, targets)
 
-    def keeps(self, service: str, action: str, target: Target, partial: str) -> bool:
-        use = Exercised(partial=[(service, action, *target, partial)])
-        return self.policy == self.old or not replay(self.old, self.policy, use, self.moment)
+    def partial(self, service: str, action: str, target: Target, hidden: str, was: Level) -> Level:
+        use = Exercised(partial=[(service, action, *target, hidden)])
+        if self.policy == self.old or not replay(self.old, self.policy, use, self.moment).lost:
+            return was
+        asking = [rule for rule in self.policy.rules if rule.effect is Effect.REQUIRE_APPROVAL]
+        asked = replay(self.old, self.policy, use, self.moment, moved=asking)
+        return Level.REFUSED if asked.lost else min(was, Level.NEEDS_APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,8 @@ class Filtered:
             level if self.passes(of, *target) else Level.REFUSED for target, level in zip(targets, before, strict=True)
         ]
 
-    def keeps(self, service: str, action: str, target: Target, partial: str) -> bool:  # noqa: ARG002 - as Way says
-        return self.passes((service, fold_action(service, action)), *target)
+    def partial(self, service: str, action: str, target: Target, _hidden: str, was: Level) -> Level:
+        return was if self.passes((service, fold_action(service, action)), *target) else Level.REFUSED
 
 
 def exact_list(old: Written, seen: Iterable[Seen]) -> Way:
