@@ -67,6 +67,7 @@ def test_what_counts_is_what_the_protocol_counts() -> None:
 @pytest.mark.parametrize(("setting", "name"), REFERENCES, ids=lambda part: getattr(part, "title", part))
 def test_the_naive_rows_are_those_that_were_published(setting: Setting, name: str) -> None:
     row = measured(setting, name)
+    assert (row.setting, row.policy) == (setting, name)
     *shares, banking, slack = REFERENCES[setting, name]
     # 0.05 for their rounding, and one call in a thousand for what the list of key arguments leaves open
     assert [per_cent(row, n) for n in NAMES] == pytest.approx(shares, abs=0.12)

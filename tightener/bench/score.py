@@ -95,10 +95,10 @@ def measure(data: Data, setting: Setting, name: str, miner: Miner) -> Row:
         levels: dict[object, Level] = {}
         for call in data.calls:
             if fold.tests(call.run) and not _left_out(call.run, setting):
-                name = identity(call.run)
-                key = (name, call.tool, call.requests, call.args)
+                agent = identity(call.run)
+                key = (agent, call.tool, call.requests, call.args)
                 if key not in levels:
-                    levels[key] = deciders[name](call) if name in deciders else Level.REFUSED
+                    levels[key] = deciders[agent](call) if agent in deciders else Level.REFUSED
                 counts.call(call, levels[key])
         for run in data.runs:
             if fold.tests(run) and not _left_out(run, setting):

@@ -43,10 +43,8 @@ def document(data: Data, rows: Sequence[Row]) -> dict[str, Any]:
 def words(out: Printer, data: Data, rows: Sequence[Row]) -> None:
     """`tightener bench agentdojo`: a table a setting, each share with its interval below it."""
     benign = sum(not run.attacked for run in data.runs)
-    out.line(
-        f"{count(benign, 'benign run')}, {count(len(data.runs) - benign, 'attacked run')}; per cent, and the middle"
-    )
-    out.line(f"95 % of {RESAMPLES:,} resamplings of the tasks")
+    out.line(f"{count(benign, 'benign run')}, {count(len(data.runs) - benign, 'attacked run')}")
+    out.line(f"per cent, and below it the middle 95 % of {RESAMPLES:,} resamplings of the tasks")
     for title in dict.fromkeys(row.setting.title for row in rows):
         out.line()
         out.line(title, style="bold")

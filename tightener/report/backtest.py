@@ -69,8 +69,8 @@ def line(found: Backtest, way: str) -> str:
     tallies = [tally for tally in found.ways.get(way, ()) if tally is not None]
     if not tallies:
         if found.skipped:
-            return f"none: {found.skipped[-1]}"
-        return f"none yet: it takes {count(found.needed, 'day')} of log, and there are {found.logged}"
+            return f"not possible: {found.skipped[-1]}"
+        return f"not yet: a backtest takes {count(found.needed, 'day')} of log, and there are {found.logged}"
     periods = "period" if len(tallies) == 1 else f"{len(tallies)} periods"
     refused, moved, uses = (_sum(tallies, what) for what in ("refused", "moved", "uses"))
     asked = f", and asked a person about {moved:,} more" if moved else ""

@@ -103,7 +103,7 @@ def proposal(out: Printer, found: Proposal, tried: str = "") -> None:
     study = found.study
     out.line(words.sentence(found), style="bold")
     out.line()
-    out.fields([*_head(study), ("proof", words.proof_line(found)), *([("backtest", tried)] if tried else [])])
+    out.fields([*_head(study), ("proof", words.proof_line(found)), *([("tried", tried)] if tried else [])])
     if found.suggestions:
         out.line()
         rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.suggestions]
