@@ -12,7 +12,7 @@ from typing import Any
 
 from tightener import api, decided, pipeline, roles
 from tightener import config as configuration
-from tightener.backtest.rolling import glance
+from tightener.backtest import rolling
 from tightener.backtest.ways import OURS
 from tightener.config import Config, Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, EXIT_VERIFICATION, NoEvidence, TightenerError
@@ -34,6 +34,7 @@ from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
 from tightener.results import Backtest, Study
 
+REPORTED_PERIODS = 3  # of the backtest, in a report
 STALE_DAYS = 7  # a window that ends longer ago than this is warned about
 
 
@@ -290,8 +291,19 @@ def verify(ctx: Context, old: Path, new: Path, agent: str | None, moment: dateti
 def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
     """tightener report"""
     project = project_of(ctx, asked, now)
+    # before the study, whose temporary tables the page reads
+    policies = pipeline.read_policies(project, asked.policy or ())
+    tried = rolling.backtest(
+        project,
+        policies,
+        asked.agent,
+        days=asked.days,
+        as_of=asked.as_of,
+        min_age=asked.min_age,
+        most=REPORTED_PERIODS,
+    )
     proposal = pipeline.propose(project, _study(project, asked, now))
-    text = html.render(page.view(project.con, proposal))
+    text = html.render(page.view(project.con, proposal, tried))
     _write_whole(output, text)
     if ctx.json:
         ctx.answer(
@@ -381,7 +393,7 @@ def _tried(project: Project, asked: Question) -> Backtest:
     """How this way of tightening did on the past, where the logs reach back far enough. Asked before the study: both
     use the same temporary tables."""
     policies = pipeline.read_policies(project, asked.policy or ())
-    return glance(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+    return rolling.glance(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
 
 
 def _study(project: Project, asked: Question, now: datetime) -> Study:

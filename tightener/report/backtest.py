@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tightener.report.interval import clopper_pearson
 from tightener.report.terminal import Printer
+from tightener.report.view import TriedRow
 from tightener.results import Backtest, Period, Tally
 from tightener.tighten.wording import count
 
@@ -18,6 +19,7 @@ def document(found: Sequence[Backtest]) -> dict[str, Any]:
 
 def one_document(found: Backtest) -> dict[str, Any]:
     """One agent's backtest: the periods, and each way's sums and tallies."""
+    known = {row.name: row for row in rows(found)}
     return {
         "agent": found.agent,
         "window_days": found.days,
@@ -32,7 +34,7 @@ def one_document(found: Backtest) -> dict[str, Any]:
             }
             for one in found.periods
         ],
-        "ways": [_way(found, name, tallies) for name, tallies in found.ways.items()],
+        "ways": [_way(name, known.get(name), tallies) for name, tallies in found.ways.items()],
         "skipped": list(found.skipped),
     }
 
@@ -54,14 +56,12 @@ def words(out: Printer, found: Backtest) -> None:
         "unused",
         "reach",
     )
-    out.table(headings, [_row(found, name, tallies) for name, tallies in found.ways.items()])
+    known = {row.name: row for row in rows(found)}
+    out.table(headings, [_cells(found, name, known) for name in found.ways])
     out.line()
     out.line("Periods", style="bold")
     for one in found.periods:
-        out.line(
-            f"- {one.score.first} to {one.score.last}, learnt on {count(one.learn.days, 'day')} before;"
-            f" policy: {one.policy}"
-        )
+        out.line(f"- {period(one)}")
 
 
 def line(found: Backtest, way: str) -> str:
@@ -89,43 +89,73 @@ def _sentence(found: Backtest) -> str:
     )
 
 
-def _row(found: Backtest, name: str, tallies: Iterable[Tally | None]) -> tuple[str, ...]:
-    known = _known(found, tallies)
-    if not known:
-        return (name, "too little log", "", "", "", "", "")
-    own = [tally for _, tally in known]
-    uses, allowed = _sum(own, "uses"), _sum(own, "allowed")
-    low, high = clopper_pearson(allowed, uses)
-    less = f" ({count(len(own), 'period')})" if len(own) < len(found.periods) else ""
+def rows(found: Backtest) -> Iterator[TriedRow]:
+    """A row a way of tightening for which there was log enough in any period."""
+    for name, tallies in found.ways.items():
+        known = _known(found, tallies)
+        own = [tally for _, tally in known]
+        if own:
+            uses, allowed = _sum(own, "uses"), _sum(own, "allowed")
+            low, high = clopper_pearson(allowed, uses)
+            yield TriedRow(
+                name=name,
+                periods=len(own),
+                uses=uses,
+                allowed=allowed,
+                low=low,
+                high=high,
+                sessions=_sum(own, "sessions"),
+                sessions_hit=_sum(own, "sessions_hit"),
+                asked_a_week=_weekly(known),
+                reachable=_sum(own, "reachable"),
+                unused=_sum(own, "unused"),
+                reach=own[-1].reachable,
+            )
+
+
+def period(one: Period) -> str:
+    """One period in a sentence."""
     return (
-        name + less,
-        f"{allowed:,} of {uses:,}",
-        f"{_percent(low)} to {_percent(high)} %",
-        f"{_sum(own, 'sessions_hit'):,} of {_sum(own, 'sessions'):,}",
-        f"{_weekly(known):.1f}",
-        _share(_sum(own, "unused"), _sum(own, "reachable")),
-        f"{own[-1].reachable:,}",
+        f"{one.score.first} to {one.score.last}, learnt on {count(one.learn.days, 'day')} before; policy: {one.policy}"
     )
 
 
-def _way(found: Backtest, name: str, tallies: Sequence[Tally | None]) -> dict[str, Any]:
-    known = _known(found, tallies)
-    own = [tally for _, tally in known]
-    allowed, uses = _sum(own, "allowed"), _sum(own, "uses")
-    low, high = clopper_pearson(allowed, uses)
+def interval(row: TriedRow) -> str:
+    """The interval of the share that is allowed, in per cent."""
+    return f"{_percent(row.low)} to {_percent(row.high)} %"
+
+
+def _cells(found: Backtest, name: str, known: Mapping[str, TriedRow]) -> tuple[str, ...]:
+    row = known.get(name)
+    if row is None:
+        return (name, "too little log", "", "", "", "", "")
+    less = f" ({count(row.periods, 'period')})" if row.periods < len(found.periods) else ""
+    return (
+        name + less,
+        f"{row.allowed:,} of {row.uses:,}",
+        interval(row),
+        f"{row.sessions_hit:,} of {row.sessions:,}",
+        f"{row.asked_a_week:.1f}",
+        f"{100 * row.unused / row.reachable:.0f} %" if row.reachable else "-",
+        f"{row.reach:,}",
+    )
+
+
+def _way(name: str, row: TriedRow | None, tallies: Sequence[Tally | None]) -> dict[str, Any]:
+    known = [tally for tally in tallies if tally is not None]
     return {
         "name": name,
-        "periods": len(own),
-        "uses": uses,
-        "allowed": allowed,
-        "allowed_interval": [low, high],
-        "refused": _sum(own, "refused"),
-        "moved": _sum(own, "moved"),
-        "sessions": _sum(own, "sessions"),
-        "sessions_hit": _sum(own, "sessions_hit"),
-        "asked_a_week": _weekly(known) if known else None,
-        "reachable": own[-1].reachable if own else None,
-        "unused_share": _sum(own, "unused") / _sum(own, "reachable") if _sum(own, "reachable") else None,
+        "periods": len(known),
+        "uses": _sum(known, "uses"),
+        "allowed": _sum(known, "allowed"),
+        "allowed_interval": [row.low, row.high] if row else None,
+        "refused": _sum(known, "refused"),
+        "moved": _sum(known, "moved"),
+        "sessions": _sum(known, "sessions"),
+        "sessions_hit": _sum(known, "sessions_hit"),
+        "asked_a_week": row.asked_a_week if row else None,
+        "reachable": row.reach if row else None,
+        "unused_share": row.unused / row.reachable if row and row.reachable else None,
         "tallies": [None if tally is None else _tally(tally) for tally in tallies],
     }
 
@@ -154,10 +184,6 @@ def _sum(tallies: Iterable[Tally], what: str) -> int:
 
 def _weekly(known: Sequence[tuple[Period, Tally]]) -> float:
     return 7 * sum(tally.asked for _, tally in known) / sum(period.score.days for period, _ in known)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "-"
 
 
 def _percent(share: float) -> str:

@@ -8,10 +8,10 @@ from importlib.metadata import version
 import duckdb
 
 from tightener.logs.usage import inputs_of
-from tightener.report import words
+from tightener.report import backtest, words
 from tightener.report.view import AttemptRow, CoverageRow, GrantRow, ReportView, SuggestionRow, Totals
 from tightener.resources import query
-from tightener.results import Proposal, Study
+from tightener.results import Backtest, Proposal, Study
 from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion, compose
@@ -20,8 +20,8 @@ from tightener.tighten.wording import count
 _QUERIES = ("own_event", "request", "match", "owner", "evidence", "values", "coverage", "replay")
 
 
-def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
-    """The page's data for one agent."""
+def view(con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None = None) -> ReportView:
+    """The page's data for one agent; `tried` is how this way of tightening did on the past."""
     study = found.study
     window = study.comparison.terms.window
     return ReportView(
@@ -43,6 +43,8 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         diff=found.diff,
         coverage=_coverage(study),
         not_proposed=tuple(words.not_proposed(found)),
+        tried=tuple(backtest.rows(tried)) if tried else (),
+        tried_on=tuple(map(backtest.period, tried.periods)) if tried else (),
         ended=study.ended,
         not_seen=tuple(words.not_seen(study)),
         refused=tuple(_attempt(a) for a in study.comparison.refused),

@@ -88,6 +88,24 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedRow:
+    """What one way of tightening would have meant in the past: a row of the backtest, over `periods` of its periods."""
+
+    name: str
+    periods: int
+    uses: int
+    allowed: int
+    low: float  # of the share that is allowed
+    high: float
+    sessions: int
+    sessions_hit: int
+    asked_a_week: float
+    reachable: int  # over all periods, as `unused`
+    unused: int
+    reach: int  # in the newest period
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The reconciling sum over native records; `unmapped` is a part of `accepted`."""
 
@@ -127,6 +145,8 @@ class ReportView:
     diff: str = ""  # unified diff, empty = no change
     coverage: tuple[CoverageRow, ...] = ()
     not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
+    tried: tuple[TriedRow, ...] = ()  # the backtest, ours last; empty = the log is too short for one
+    tried_on: tuple[str, ...] = ()  # its periods, a sentence each
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
     not_seen: tuple[str, ...] = ()  # sentences on what could not be seen
     refused: tuple[AttemptRow, ...] = ()
