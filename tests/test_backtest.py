@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,36 @@ def test_every_way_counts_as_a_naive_backtest_does(tmp_path: Path) -> None:
     assert ours[2].refused < ours[1].refused
 
 
+def test_who_is_not_yet_known_is_not_judged(tmp_path: Path) -> None:
+    """What another logged before is coverage of the gateway; that this agent is behind it is known from day 50 on."""
+    told = [one | {"agent": "other"} if one["time"][:10] < "2026-04-20" else one for one in lines(90, 9)]
+    found = rolling.backtest(project(tmp_path, told), policies(tmp_path), AGENT, days=40, horizon=20, min_age=0)
+    assert [p.score.first for p in found.periods] == [FIRST + timedelta(days=70)]
+    assert [text.partition(":")[0] for text in found.skipped] == [
+        "2026-03-31 to 2026-04-19",
+        "2026-04-20 to 2026-05-09",
+    ]
+    assert all("no log that was read knows the agent" in text for text in found.skipped)
+
+
+def test_what_moves_to_approval_is_asked_and_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, told = policies(tmp_path), list(lines(70, 10))
+    moved = POLICY.replace("actions: [pay]", "actions: [pay, send]")
+    propose = pipeline.propose
+    monkeypatch.setattr(pipeline, "propose", lambda *asked: replace(propose(*asked), text=moved))
+    found = rolling.backtest(project(tmp_path, told), rules, AGENT, days=40, horizon=30, min_age=0)
+    (period,), (ours,) = found.periods, found.ways["tightener"]
+    first, last = period.score.first, period.score.last
+    at = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    old, new = (Authoriser(document.parse(text, "p.yaml").agents[AGENT], at) for text in (POLICY, moved))
+    assert measured(ours) == naive_tally(old, told, first, last, lambda r: new.decide(*r).answer.level)
+    assert ours is not None
+    assert (ours.refused, ours.moved > 5, ours.asked > ours.moved) == (0, True, True)
+    assert line(found, "tightener").endswith(
+        f"refused 0 of {ours.uses} calls, and asked a person about {ours.moved} more"
+    )
+
+
 def test_reach_counts_actions_that_are_left_and_not_denied(tmp_path: Path) -> None:
     rules = policies(tmp_path, POLICY.replace('        resources: ["to=mallory"]\n', ""))
     found = rolling.backtest(project(tmp_path, list(lines(80, 3))), rules, AGENT, days=40, horizon=30, min_age=0)
@@ -269,6 +300,7 @@ def test_the_policy_and_its_ages_are_those_of_then(tmp_path: Path) -> None:
     commit(short, FIRST)
     commit(plain.replace(", unused_tool", ""), FIRST + timedelta(days=35))
     commit(plain, FIRST + timedelta(days=55))
+    commit(short, FIRST + timedelta(days=95))  # what was taken away later was granted then, and was as young
     rules = document.load([repository / "policy.yaml"])
     found = rolling.backtest(project(tmp_path, list(lines(90, 5))), rules, AGENT, days=60, horizon=20, min_age=30)
     told = [(p.score.first, p.policy.split(" (")[0]) for p in found.periods]

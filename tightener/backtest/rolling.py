@@ -110,16 +110,8 @@ def _learn(
     origin = datetime.combine(period.score.first, time(), UTC)
     then, said, since = _policy_of(policies, agent, origin)
     with _known_until(project.con, origin):
-        # a past of its own: nothing that is asked here may enter the database, and ages are those of then
-        study = pipeline.study(
-            replace(project, temporary=True),
-            then,
-            agent,
-            days=days,
-            as_of=period.learn.last,
-            min_age=min_age,
-            since=since,
-        )
+        # with ages of then, nothing asks the database for them, which would note that it met these grants
+        study = pipeline.study(project, then, agent, days=days, as_of=period.learn.last, min_age=min_age, since=since)
         logged: dict[str, list[str]] = {}
         for service, action in project.con.execute(query("logged_action")).fetchall():
             logged.setdefault(service, []).append(action)
