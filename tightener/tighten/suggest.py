@@ -11,8 +11,9 @@ from tightener.model import Body
 from tightener.resources import query
 from tightener.tighten.compare import Comparison
 from tightener.tighten.generalise import Seen
+from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
-from tightener.tighten.rules import RULES
+from tightener.tighten.rules import RULES, deny_floor
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -22,27 +23,28 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Sugg
     Rules reached through an alias are never edited, deny rules are never dropped or narrowed.
     """
     seen = _seen(con)
+    moved = moves(con, comparison)
     found: list[Suggestion] = []
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
             continue
+        own = moved.get(rule.index, RuleMoves())
+        values = {(action, dimension): v for (index, action, dimension), v in seen.items() if index == rule.index}
         use = RuleUse(
             rule=rule,
             grants=grants,
-            seen={
-                (action, dimension): values
-                for (index, action, dimension), values in seen.items()
-                if index == rule.index
-            },
+            seen={**values, **own.stays},
             frozen=frozenset(
                 (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
             ),
             window_days=comparison.terms.window.days,
+            days_needed=comparison.terms.days_needed,
+            moves=own,
         )
         for propose in RULES:
             found.extend(propose(use))
-    return found
+    return [*found, *deny_floor.propose(comparison.policy, found)]
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
@@ -57,6 +59,8 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
     edits: dict[tuple[str, int], list[Edit]] = {}
     bodies: dict[tuple[str, int], Body] = {}
     for one in chosen:
+        if one.rule.index < 0:
+            continue
         key = (one.rule.agent, one.rule.index)
         edits.setdefault(key, []).append(one.edit)
         bodies[key] = one.rule.body

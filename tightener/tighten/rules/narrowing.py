@@ -6,8 +6,15 @@ from collections.abc import Callable
 from heapq import nsmallest
 
 from tightener.tighten.rule_use import RuleUse, Target, narrower
+from tightener.tighten.rules import ask_about_new, ask_first, ask_in_bursts
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing
+
+
+def moving(use: RuleUse) -> tuple[str, ...]:
+    """The ids of what moves to approval: what is narrowed without it would lose those uses."""
+    kinds = (ask_first, ask_in_bursts, ask_about_new)
+    return tuple(s.id for kind in kinds for s in kind.propose(use))
 
 
 def narrow(
@@ -22,7 +29,7 @@ def narrow(
     patterns = pick(targets[0]) if len(targets) == 1 else None
     if patterns is None or not narrower(patterns, granted):
         return []
-    values = {one.value for g in use.kept for one in use.seen.get((g.action, dimension), ())}
+    values = {one.value for g in use.staying for one in use.seen.get((g.action, dimension), ())}
     before = "any" if granted is None else listing(granted)
     plural = "branches" if dimension == "branch" else "resources"
     return [
@@ -36,9 +43,9 @@ def narrow(
                 "after": list(patterns),
                 "distinct_values": len(values),
                 "examples": nsmallest(3, values),
-                "observed_days": min(g.observed_days for g in use.kept),
+                "observed_days": min(g.observed_days for g in use.staying),
             },
             edit=edit(patterns),
-            requires=(),
+            requires=moving(use),
         )
     ]

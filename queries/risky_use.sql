@@ -1,0 +1,10 @@
+-- question: which distinct requests use the grants whose use a person may want to be asked about?
+-- grain: rule and request id; the days are counted from 1970.
+-- inputs: request; owner; risky_grant (rule, action), made in Python from the classes of risk.csv.
+-- parameters: none.
+SELECT g.rule, g.action, r.id, r.resource, r.branch, r.uses, r.kind <> 'no_evidence' AS exercised,
+       epoch(r.first_used)::BIGINT // 86400 AS first_day, epoch(r.last_used)::BIGINT // 86400 AS last_day
+FROM risky_grant g
+JOIN owner o ON o.rule = g.rule
+JOIN request r ON r.id = o.id AND r.action = g.action
+ORDER BY ALL;
