@@ -141,7 +141,7 @@ def naive_tally(
         found["refused"] += now is Level.REFUSED and was > Level.REFUSED
         found["moved"] += now is Level.NEEDS_APPROVAL and was is Level.ALLOWED and not approved
         sessions.add(session)
-        if not good:
+        if now is Level.REFUSED:
             hit.add(session)
     return {**found, "sessions": len(sessions), "sessions_hit": len(hit)}
 

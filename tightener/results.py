@@ -90,7 +90,7 @@ class Tally:
     moved: int  # which a person would have been asked about for the first time
     asked: int  # for which a person is needed, all told
     sessions: int
-    sessions_hit: int  # with at least one use that is not allowed
+    sessions_hit: int  # with at least one use that is refused, by whichever policy
     reachable: int  # actions that it leaves
     unused: int  # of those, not used in the period
 

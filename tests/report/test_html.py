@@ -167,7 +167,7 @@ def test_the_script_stays_small(views: ModuleType) -> None:
 
 def test_the_backtest_stands_on_the_page_only_where_there_is_one(views: ModuleType) -> None:
     page = Page(render(views.lifelike()))
-    assert "10% unused left 18,203 of 18,204 99.97 to 99.99 % 1 of 412 1.4 10 % 10" in page.text
+    assert "10% unused left 18,203 of 18,204 99.97 to 99.99 % 1 1 of 412 1.4 10 % 10" in page.text
     assert "44% unused left 18,204 of 18,204 99.98 to 100 %" in page.text
     assert {"#tried"} <= {attrs.get("href") for tag, attrs in page.tags if tag == "a"}
     without = Page(render(replace(views.lifelike(), tried=())))

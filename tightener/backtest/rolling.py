@@ -229,9 +229,8 @@ def _score(project: Project, agent: str, window: Window, found: Mapping[str, Way
                 refused += many if new is Level.REFUSED < old else 0
                 moved += many if new is Level.NEEDS_APPROVAL < old and new < enough else 0
                 asked += many if new is Level.NEEDS_APPROVAL else 0
-                if new >= enough:
-                    allowed += many
-                else:
+                allowed += many if new >= enough else 0
+                if new is Level.REFUSED:
                     hit.append(number)
         reach = way.reach
         tallies[name] = Tally(

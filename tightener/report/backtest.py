@@ -51,8 +51,9 @@ def words(out: Printer, found: Backtest) -> None:
         "way of tightening",
         "still allowed",
         "95 % interval",
-        "sessions hit",
-        "asked a week",
+        "refused",
+        "sessions",
+        "asked",
         "unused",
         "reach",
     )
@@ -104,6 +105,7 @@ def rows(found: Backtest) -> Iterator[TriedRow]:
                 allowed=allowed,
                 low=low,
                 high=high,
+                refused=_sum(own, "refused"),
                 sessions=_sum(own, "sessions"),
                 sessions_hit=_sum(own, "sessions_hit"),
                 asked_a_week=_weekly(known),
@@ -128,14 +130,15 @@ def interval(row: TriedRow) -> str:
 def _cells(found: Backtest, name: str, known: Mapping[str, TriedRow]) -> tuple[str, ...]:
     row = known.get(name)
     if row is None:
-        return (name, "too little log", "", "", "", "", "")
+        return (name, "too little log", "", "", "", "", "", "")
     less = f" ({count(row.periods, 'period')})" if row.periods < len(found.periods) else ""
     return (
         name + less,
         f"{row.allowed:,} of {row.uses:,}",
         interval(row),
+        f"{row.refused:,}",
         f"{row.sessions_hit:,} of {row.sessions:,}",
-        f"{row.asked_a_week:.1f}",
+        f"{row.asked_a_week:.1f}/week",
         f"{100 * row.unused / row.reachable:.0f} %" if row.reachable else "-",
         f"{row.reach:,}",
     )

@@ -119,6 +119,7 @@ class TriedRow:
     allowed: int
     low: float  # of the share that is allowed
     high: float
+    refused: int  # which the policy that stood did not refuse
     sessions: int
     sessions_hit: int
     asked_a_week: float
