@@ -180,9 +180,18 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
         proof=whole,
         before=reach(found.policy, comparison),
         after=reach(new, comparison),
-        checklist=checklist(project.con, new, made.origin[new.name], comparison, moves(project.con, comparison)),
+        checklist=checklist(
+            project.con, new, made.origin[new.name], comparison, moves(project.con, comparison), _unmoved(left_out)
+        ),
         removes=removed(kept, comparison),
     )
+
+
+def _unmoved(left_out: Sequence[tuple[Suggestion, str]]) -> dict[tuple[int, str], str]:
+    """(rule, action) -> why it does not move to approval."""
+    return {
+        (rule.index, action): reason for one, reason in left_out for rule in one.moved for action in rule.body.actions
+    }
 
 
 def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
@@ -213,7 +222,11 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
 def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
     refused = rejected(project.config, found.policy.name, found.comparison.terms.window.last)
-    kept, failed = _proved(found, suggest(project.con, found.comparison), refused)
+    kept, failed = _proved(found, suggest(project.con, found.comparison, refused), refused)
+    stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
+    if stuck:  # what cannot move stays where it is, and the others leave room for it
+        out = {**refused, **stuck}
+        kept, failed = _proved(found, suggest(project.con, found.comparison, out), out)
     return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
 
 

@@ -244,6 +244,9 @@ POLICY = """agents:
       - service: aws
         actions: ["s3:GetObjectTagging"]
         resources: ["arn:aws:s3:::bucket-b/*"]
+    deny:
+      - service: aws
+        actions: ["iam:*"]
 """
 
 

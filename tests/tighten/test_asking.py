@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import DAYS, LAST, Use, proposal
 
-from tightener.config import Config, Exemption
+from tightener.config import Config, Exemption, Rejection
 from tightener.results import Proposal
 from tightener.tighten.suggestion import Suggestion
 
@@ -132,7 +132,8 @@ def test_what_does_not_move(case: str) -> None:
     uses = deletes(0, 7, 14)
     if case == "exception":
         until = LAST + timedelta(days=30)
-        config = Config(exceptions=(Exemption("a", "aws", ("s3:Delete*",), "clean-up", "dana", until),))
+        kept = {"agent": "a", "service": "aws", "actions": ("s3:Delete*",), "rule": "", "until": until}
+        config = Config(exceptions=(Exemption(**kept, reason="clean-up", owner="dana"),))  # type: ignore[arg-type]
     elif case == "too new":
         rules = f"    x-granted-since: {LAST - timedelta(days=5)}\n{DELETES}"
     elif case == "indirect":
@@ -157,6 +158,33 @@ def test_a_rule_s_notes_go_along() -> None:
     found = proposal(rules, deletes(0, 7))
     assert "    require_approval:\n      # for the night\n      - service: aws" in found.text
     assert "owner: dana\n        expires: 2027-01-31   # one year" in found.text
+
+
+def test_a_move_that_a_person_rejected_stays_and_the_rest_is_narrowed_around_it() -> None:
+    rules = "    allow:\n      - {service: aws, actions: ['s3:DeleteObject', 's3:GetObject']}\n"
+    uses = [*deletes(0, 7, 14), *(Use("aws", "s3:GetObject", f"{BUCKET}x", day=day) for day in range(9))]
+    (one,) = asks(proposal(rules, uses))
+    until = LAST + timedelta(days=30)
+    no = Config(rejected=(Rejection("a", one.id, "tried it", "dana", until),))
+    found = proposal(rules, uses, no, again=False)
+    assert not asks(found)
+    assert [(s.id, reason.split(" until")[0]) for s, reason in found.left_out] == [(one.id, "rejected by dana")]
+    assert "actions: ['s3:DeleteObject', 's3:GetObject'], resources: ['arn:aws:s3:::b/logs/*']" in found.text
+    (item,) = [item for item in found.checklist if item.number == 4]
+    assert "rejected by dana" in item.breaches[0].reason
+
+
+def test_an_approval_that_would_lapse_over_another_allow_is_left_out() -> None:
+    """After its end it would deny what the wider rule goes on allowing."""
+    lapsing = DELETES.replace("b/*", "b/logs/*").replace("}\n", ", expires: 2027-01-31}\n")
+    wide = "      - {service: aws, actions: ['s3:Delete*'], resources: ['arn:aws:s3:::b/*']}\n"
+    uses = [*deletes(0, 7, 14), Use("aws", "s3:DeleteObject", "arn:aws:s3:::b/tmp/x", day=3)]
+    found = proposal(lapsing + wide, uses)
+    assert found.proof.holds
+    assert lapsing in found.text
+    assert 0 in [s.rule.index for s, reason in found.left_out if s.kind == "ask_first" and "lose their level" in reason]
+    alone = proposal(lapsing, deletes(0, 7, 14))
+    assert lapsing.replace("allow", "require_approval") in alone.text
 
 
 minutes = st.lists(st.integers(0, DAYS * 24 * 60 - 1), min_size=1, max_size=30)

@@ -178,6 +178,18 @@ def test_wild_actions_and_main_are_named_with_the_reason() -> None:
     assert "hide what exactly they touched" in broken[3][0].reason
 
 
+def test_an_approval_over_an_allow_keeps_main() -> None:
+    rules = (
+        "    allow:\n      - service: git\n        actions: [push]\n"
+        "    require_approval:\n      - service: git\n        actions: [push]\n"
+        "        branches: [main, master, 'release/*', staging, production, 'refs/tags/*']\n"
+    )
+    uses = [Use("git", "push", "acme/a", "*", day=4, partial="branch"), Use("git", "push", "acme/a", "x", day=5)]
+    found = proposal(rules, uses)
+    assert not [item for item in found.checklist if item.number == 3 and item.breaches]
+    assert found.after.allowed == {RiskClass.WRITE: Count(1, 1)}
+
+
 def test_a_policy_that_needs_nothing_keeps_all_five() -> None:
     rules = (
         "    allow:\n      - {service: git, actions: [fetch], resources: ['acme/a']}\n"

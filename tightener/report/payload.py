@@ -35,8 +35,8 @@ def proposal(found: Proposal) -> dict[str, Any]:
         "schema": "tightener.suggest/1",
         "sentence": sentence(found),
         **_common(study),
-        "suggestions": [{**suggestion(s), "risk_removed": round(found.removes[s.id], 2)} for s in found.suggestions],
-        "left_out": [{**suggestion(s), "reason": reason} for s, reason in found.left_out],
+        "suggestions": [suggestion(s, found) for s in found.suggestions],
+        "left_out": [{**suggestion(s, found), "reason": reason} for s, reason in found.left_out],
         "proof": {
             "verdict": found.proof.containment.kind,
             "holds": found.proof.holds,
@@ -63,8 +63,8 @@ def proposal(found: Proposal) -> dict[str, Any]:
     }
 
 
-def suggestion(one: Suggestion) -> dict[str, Any]:
-    """One suggestion."""
+def suggestion(one: Suggestion, of: Proposal) -> dict[str, Any]:
+    """One suggestion of a proposal, with the risk that it removes (null where it is left out)."""
     return {
         "id": one.id,
         "kind": one.kind,
@@ -77,6 +77,7 @@ def suggestion(one: Suggestion) -> dict[str, Any]:
         "evidence": dict(one.evidence),
         "requires": list(one.requires),
         "moves": [_moved(rule) for rule in one.moved],
+        "risk_removed": round(of.removes[one.id], 2) if one.id in of.removes else None,
     }
 
 

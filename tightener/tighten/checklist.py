@@ -59,8 +59,11 @@ def checklist(
     origin: Sequence[int],
     comparison: Comparison,
     moved: Mapping[int, RuleMoves],
+    left_out: Mapping[tuple[int, str], str],
 ) -> tuple[Item, ...]:
     """Asks the five of a proposal. `origin` says from which rule of the policy each of its rules came.
+
+    `left_out`: (rule, action as it would move) -> why its move to approval was left out.
 
     Reads `value_seen`, which the suggestions leave behind: whose calls name no resource cannot be scoped to one.
     """
@@ -70,7 +73,7 @@ def checklist(
             "SELECT DISTINCT rule, action FROM value_seen WHERE dimension = 'resource' AND value <> ''"
         ).fetchall()
     }
-    asking = _Asking(comparison, moved, scoped)
+    asking = _Asking(comparison, moved, left_out, scoped)
     tests = (asking.wild_actions, asking.wild_resources, asking.main, asking.deletion, asking.iam)
     at = comparison.terms.moment
     granting = [
@@ -102,6 +105,7 @@ def _limits(proposal: AgentPolicy, rule: Rule, at: datetime) -> Union:
 class _Asking:
     comparison: Comparison
     moved: Mapping[int, RuleMoves]
+    left_out: Mapping[tuple[int, str], str]
     scoped: set[tuple[int, str]]  # (rule, action) of which some call named a resource
 
     def breaches(self, own: _Granting, old: int, test: Callable[[_Granting, Grant], bool]) -> Iterator[Breach]:
@@ -162,6 +166,9 @@ class _Asking:
             return grant.note
         if grant.status is not Status.EXERCISED:
             return grant.status.value.replace("_", " ")
+        for text in (grant.pattern, grant.action):
+            if (grant.rule.index, text) in self.left_out:
+                return self.left_out[grant.rule.index, text]
         often = [one for one in self.moved.get(grant.rule.index, RuleMoves()).too_often if one.grant.id == grant.id]
         if often:
             weekly = max(one.load.weekly for one in often)

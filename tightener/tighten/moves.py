@@ -13,7 +13,7 @@ say yes fifty times a week no longer looks; the checklist names what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -48,6 +48,7 @@ class Call:
     exercised: bool
     first: int
     last: int
+    partial: str = ""  # the dimensions that the log hides, where there is a pattern instead of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,13 @@ class RuleMoves:
     whole: frozenset[str] = frozenset()  # actions of which nothing stays
     stays: Mapping[tuple[str, str], tuple[Seen, ...]] = field(default_factory=dict)  # (action, dimension) -> values
     too_often: tuple[Move, ...] = ()
+    calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)  # action -> all of its calls
+    hidden: frozenset[str] = frozenset()  # actions of which some call hides what could make it harmless
+
+    def without(self, gone: Collection[Move]) -> RuleMoves:
+        """The same, had these never been moves."""
+        left = tuple(one for one in self.moves if one not in gone)
+        return settled(left, self.calls, self.hidden, self.too_often)
 
 
 def moves(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> dict[int, RuleMoves]:
@@ -122,6 +130,8 @@ def seen_of(action: str, calls: Iterable[Call]) -> dict[tuple[str, str], tuple[S
     found: dict[tuple[str, str], dict[str, Seen]] = {(action, "resource"): {}, (action, "branch"): {}}
     for one in calls:
         for dimension, value in (("resource", one.resource), ("branch", one.branch)):
+            if dimension in one.partial:
+                continue
             old = found[action, dimension].get(value)
             low, high = (one.first, one.last) if old is None else (min(old.first, one.first), max(old.last, one.last))
             found[action, dimension][value] = Seen(value, low, high)
@@ -163,6 +173,8 @@ def _groups(grant: Grant, calls: Sequence[Call], window: Window, *, partly: bool
     text = grant.action if grant.is_wildcard else grant.pattern
     risky: dict[tuple[bool, bool], list[tuple[Call, Risk]]] = {}
     for call in calls:
+        if call.partial:  # it moves with its action or not at all
+            continue
         found = risk(service, action, call.resource, call.branch)
         if not found.kind.plain:
             risky.setdefault((bool(found.resource), bool(found.branch)), []).append((call, found))
@@ -270,6 +282,18 @@ def _of_rule(
             too_often.append(one)
         else:
             moved.append(one)
+    hidden = {
+        one.grant.action
+        for one in moved
+        if _partly(comparison, one.grant) and scoped(one.grant.rule.service, one.grant.action)
+    }
+    return settled(tuple(moved), calls, frozenset(hidden), tuple(too_often))
+
+
+def settled(
+    moved: tuple[Move, ...], calls: Mapping[str, Sequence[Call]], hidden: frozenset[str], too_often: tuple[Move, ...]
+) -> RuleMoves:
+    """What these moves leave of a rule's risky actions."""
     gone: dict[str, set[int]] = {}
     for one in moved:
         gone.setdefault(one.grant.action, set()).update(call.id for call in one.calls)
@@ -277,10 +301,8 @@ def _of_rule(
     stays: dict[tuple[str, str], tuple[Seen, ...]] = {}
     for action, ids in gone.items():
         left = [call for call in calls[action] if call.id not in ids]
-        grants = [one.grant for one in moved if one.grant.action == action]
-        # what hides what it touched may have been the harmless part of the action
-        if not left and not (_partly(comparison, grants[0]) and scoped(grants[0].rule.service, action)):
-            whole.add(action)
-        else:
+        if any(not call.partial for call in left) or action in hidden:
             stays.update(seen_of(action, left))
-    return RuleMoves(tuple(moved), frozenset(whole), stays, tuple(too_often))
+        else:
+            whole.add(action)
+    return RuleMoves(moved, frozenset(whole), stays, too_often, calls, hidden)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import duckdb
@@ -14,13 +15,15 @@ from tightener.tighten.generalise import Seen
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import RULES, deny_floor
+from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
-def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Suggestion]:
+def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> list[Suggestion]:
     """Every suggestion about every allow and approval rule that an edit may touch, in document order.
 
-    Rules reached through an alias are never edited, deny rules are never dropped or narrowed.
+    Rules reached through an alias are never edited, deny rules are never dropped or narrowed. `unmoved` are ids of
+    moves to approval that will not happen: they are listed, and the others leave room for what they would have moved.
     """
     seen = _seen(con)
     moved = moves(con, comparison)
@@ -42,6 +45,11 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Sugg
             days_needed=comparison.terms.days_needed,
             moves=own,
         )
+        stuck = [(move, one) for move, one in asked(use) if one.id in unmoved]
+        if stuck:
+            found.extend(one for _, one in stuck)
+            own = own.without([move for move, _ in stuck])
+            use = replace(use, seen={**values, **own.stays}, moves=own, _targets_once=[])
         for propose in RULES:
             found.extend(propose(use))
     return [*found, *deny_floor.propose(comparison.policy, found)]

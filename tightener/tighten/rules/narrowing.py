@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import nsmallest
 
+from tightener.tighten.moves import ASK_FIRST, IN_BURSTS, NEW, Move
 from tightener.tighten.rule_use import RuleUse, Target, narrower
 from tightener.tighten.rules import ask_about_new, ask_first, ask_in_bursts
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing
 
 
+def asked(use: RuleUse) -> list[tuple[Move, Suggestion]]:
+    """What moves to approval, and the suggestion that says so."""
+    kinds = ((ASK_FIRST, ask_first), (IN_BURSTS, ask_in_bursts), (NEW, ask_about_new))
+    return [
+        pair
+        for name, kind in kinds
+        for pair in zip([m for m in use.moves.moves if m.kind == name], kind.propose(use), strict=True)
+    ]
+
+
 def moving(use: RuleUse) -> tuple[str, ...]:
     """The ids of what moves to approval: what is narrowed without it would lose those uses."""
-    kinds = (ask_first, ask_in_bursts, ask_about_new)
-    return tuple(s.id for kind in kinds for s in kind.propose(use))
+    return tuple(suggestion.id for _, suggestion in asked(use))
 
 
 def narrow(
