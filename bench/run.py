@@ -1,4 +1,5 @@
 """Two ratios, each measured in one run against a baseline: DuckDB's bare typed load of the same files into a table.
+Then the agent benchmark, where TIGHTENER_REAL_DATA names a folder that holds its data (agents/agentdojo).
 
     make bench                      # or: python bench/run.py [--lines N] [--records N] [--runs N]
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,18 @@ def main() -> None:
         _generate("cloudtrail", asked.records, trail)
         _compare("gateway lines -> printed diff", "bare typed load", "suggest", "load_gateway", lines, asked.runs)
         _compare("CloudTrail files -> database", "bare typed read_json", "ingest", "load_cloudtrail", trail, asked.runs)
+    _agents()
+
+
+def _agents() -> None:
+    """Who is stopped and who is not, by policies mined from benign runs (docs/backtest.md)."""
+    real = os.environ.get("TIGHTENER_REAL_DATA")
+    folder = Path(real or "") / "agents" / "agentdojo"
+    if not real or not folder.is_dir():
+        print("\nagent benchmark: left out, TIGHTENER_REAL_DATA names no folder with agents/agentdojo in it")
+        return
+    print(f"\nagent benchmark on {folder}", flush=True)
+    subprocess.run([sys.executable, "-m", "tightener.cli", "bench", "agentdojo", str(folder)], check=True)
 
 
 def _generate(kind: str, number: int, target: Path) -> None:

@@ -357,6 +357,27 @@ BUGS: tuple[Bug, ...] = (
         "return (kept, failed) if True else",
         "tests/properties",
     ),
+    Bug(
+        "a backtest learns from what was logged later",
+        "queries/known_until.sql",
+        "WHERE time < getvariable('known_until')",
+        "WHERE time < getvariable('known_until') + INTERVAL 20 DAY",
+        "tests/test_backtest.py",
+    ),
+    Bug(
+        "a backtest takes grants to be as old as today",
+        "tightener/policy/history.py",
+        "[r for r in _revisions(policy_path) if until is None or r.moment <= until]",
+        "_revisions(policy_path)",
+        "tests/test_backtest.py",
+    ),
+    Bug(
+        "a backtest counts as refused what moves to approval",
+        "tightener/backtest/rolling.py",
+        "new is Level.REFUSED < old",
+        "new < old",
+        "tests/test_backtest.py",
+    ),
 )
 
 

@@ -69,10 +69,16 @@ ROOMS: dict[str, set[str]] = {
             "resources",
         )
     },
+    "backtest": {
+        *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
+    },
+    "bench": {"pipeline", "report", "config", "tighten", "policy", "model", "errors"},
+    "trials": {"commands", "pipeline", "backtest", "bench", "report", "errors"},
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
         "api",
         "roles",
+        "backtest",
         "pipeline",
         "report",
         "results",
@@ -85,7 +91,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "resources",
     },
-    "cli": {"commands", "errors"},
+    "cli": {"commands", "trials", "errors"},
     "__init__": {"api", "errors"},
 }
 # policy/ may hand its patterns to logs (redaction, overlap) but never rules or documents.

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tightener import commands
+from tightener import commands, trials
 from tightener.commands import Context
 from tightener.errors import TightenerError
 
@@ -171,10 +171,14 @@ def suggest(
     write: Annotated[bool, typer.Option("--write", help="Write the proposal into the policy file.")] = False,  # noqa: FBT002 - a flag
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this suggestion (may be repeated).")] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 10 when there are suggestions.")] = False,  # noqa: FBT002 - a flag
+    backtest: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--backtest/--no-backtest", help="Say how this way of tightening did on up to 3 past periods."),
+    ] = True,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
     asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    shape = commands.SuggestOutput(diff=diff, write=write, exit_code=exit_code)
+    shape = commands.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest)
     code = commands.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
     raise typer.Exit(code)
 
@@ -205,6 +209,38 @@ def reject(
 def exceptions(ctx: typer.Context, policy: Policies = None) -> None:
     """What people decided in tightener.yaml: exceptions and rejections, honoured, expired or without effect."""
     commands.exceptions(ctx.obj, policy, datetime.now(UTC))
+
+
+@app.command()
+def backtest(
+    ctx: typer.Context,
+    agent: Annotated[str | None, typer.Option("--agent", help="The agent's name, as in the policy.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every agent of the policy.")] = False,  # noqa: FBT002 - a flag
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    horizon: Annotated[str, typer.Option("--horizon", help="How many days each period is scored on: 30d.")] = "30d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """Tighten as of days in the past, and count what the days that followed would have been refused."""
+    if (agent is None) is not every:
+        raise typer.BadParameter("give --agent A or --all")
+    if principal and not agent:
+        raise typer.BadParameter("--principal needs --agent")
+    asked = commands.Question(agent or "", policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    trials.backtest(ctx.obj, asked, _days(horizon), datetime.now(UTC))
+
+
+@app.command()
+def bench(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="agentdojo: runs of real models with and without injected texts.")],
+    path: Annotated[Path, typer.Argument(help="The folder with its data.")],
+) -> None:
+    """Measure tightener on a benchmark of others, beside naive policies."""
+    trials.bench(ctx.obj, what, path)
 
 
 @app.command()

@@ -12,6 +12,8 @@ from typing import Any
 
 from tightener import api, decided, pipeline, roles
 from tightener import config as configuration
+from tightener.backtest import rolling
+from tightener.backtest.ways import OURS
 from tightener.config import Config, Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, EXIT_VERIFICATION, NoEvidence, TightenerError
 from tightener.iam import account as accounts
@@ -24,13 +26,15 @@ from tightener.policy import document
 from tightener.policy import verify as verification
 from tightener.policy.decide import Authoriser, Decision
 from tightener.policy.decide import decide as authorise
+from tightener.report import backtest as backtest_report
 from tightener.report import html, overview, page, payload, story, terminal
 from tightener.report import roles as role_report
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
-from tightener.results import Study
+from tightener.results import Backtest, Study
 
+REPORTED_PERIODS = 3  # of the backtest, in a report
 STALE_DAYS = 7  # a window that ends longer ago than this is warned about
 
 
@@ -84,6 +88,7 @@ class SuggestOutput:
     diff: bool
     write: bool
     exit_code: bool
+    backtest: bool
 
 
 def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
@@ -143,7 +148,7 @@ def exceptions(ctx: Context, policy: Sequence[Path] | None, now: datetime) -> No
 
 def reject(ctx: Context, asked: Question, suggestion: str, said: tuple[str, str, date | None], now: datetime) -> None:
     """tightener reject"""
-    project = _project(ctx, asked, now)
+    project = project_of(ctx, asked, now)
     reason, owner, until = said
     until = until or now.date() + timedelta(days=decided.REJECTED_DAYS)
     proposal = pipeline.propose(project, _study(project, asked, now))
@@ -159,7 +164,7 @@ def reject(ctx: Context, asked: Question, suggestion: str, said: tuple[str, str,
 
 def compare(ctx: Context, asked: Question, now: datetime, *, every: bool) -> None:
     """tightener compare"""
-    project = _project(ctx, asked, now)
+    project = project_of(ctx, asked, now)
     study = _study(project, asked, now)
     if ctx.json:
         ctx.answer(payload.comparison(study))
@@ -171,7 +176,7 @@ def compare(ctx: Context, asked: Question, now: datetime, *, every: bool) -> Non
 def compare_role(ctx: Context, asked: Question, account: Path | None, now: datetime, *, every: bool) -> None:
     """tightener compare --account FILE, or --live: the agent's IAM role as the granted side"""
     read = _account(account)
-    project = _project(ctx, asked, now)
+    project = project_of(ctx, asked, now)
     found = roles.study_role(project, read, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
     if ctx.json:
         ctx.answer(role_report.comparison(found))
@@ -196,15 +201,17 @@ def iam(ctx: Context, asked: Question, account: Path | None, now: datetime, *, e
 
 def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOutput, now: datetime) -> int:
     """tightener suggest; returns the exit code"""
-    project = _project(ctx, asked, now)
+    project = project_of(ctx, asked, now)
+    tried = _tried(project, asked) if shape.backtest and not shape.diff else None
     proposal = pipeline.propose(project, _study(project, asked, now), only)
     if ctx.json:
-        ctx.answer(payload.proposal(proposal))
+        answer = payload.proposal(proposal)
+        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None})
     elif shape.diff:
         sys.stdout.write(proposal.diff)
         sys.stdout.flush()
     else:
-        terminal.proposal(ctx.words, proposal)
+        terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
     if shape.write and proposal.diff:
         pipeline.write(proposal)
         if not ctx.quiet:
@@ -216,7 +223,7 @@ def explain(ctx: Context, what: str, asked: Question, now: datetime) -> None:
     """tightener explain"""
     found = story.error_page(what)
     if found is None and asked.agent:
-        project = _project(ctx, asked, now)
+        project = project_of(ctx, asked, now)
         study = _study(project, asked, now)
         found = (
             story.grant(project.con, study, what)
@@ -283,9 +290,20 @@ def verify(ctx: Context, old: Path, new: Path, agent: str | None, moment: dateti
 
 def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
     """tightener report"""
-    project = _project(ctx, asked, now)
+    project = project_of(ctx, asked, now)
+    # before the study, whose temporary tables the page reads
+    policies = pipeline.read_policies(project, asked.policy or ())
+    tried = rolling.backtest(
+        project,
+        policies,
+        asked.agent,
+        days=asked.days,
+        as_of=asked.as_of,
+        min_age=asked.min_age,
+        most=REPORTED_PERIODS,
+    )
     proposal = pipeline.propose(project, _study(project, asked, now))
-    text = html.render(page.view(project.con, proposal))
+    text = html.render(page.view(project.con, proposal, tried))
     _write_whole(output, text)
     if ctx.json:
         ctx.answer(
@@ -297,7 +315,7 @@ def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
 
 def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime) -> None:
     """tightener export"""
-    database = api.Database(_project(ctx, asked, now))
+    database = api.Database(project_of(ctx, asked, now))
     if what != "events" and not asked.agent:
         raise TightenerError(f"whose {what}?", slug="no-agent", hint="say --agent A")
     if what == "usage":
@@ -358,7 +376,7 @@ def _existing(ctx: Context) -> Project:
     return pipeline.open_project(config, path)
 
 
-def _project(ctx: Context, asked: Question, now: datetime) -> Project:
+def project_of(ctx: Context, asked: Question, now: datetime) -> Project:
     """The database: the existing one, or with --logs one that is filled first (temporary unless --db names it)."""
     if not asked.logs:
         project = _existing(ctx)
@@ -369,6 +387,13 @@ def _project(ctx: Context, asked: Question, now: datetime) -> Project:
     if not ctx.quiet:
         overview.ingest_words(Printer(sys.stderr), done)
     return project
+
+
+def _tried(project: Project, asked: Question) -> Backtest:
+    """How this way of tightening did on the past, where the logs reach back far enough. Asked before the study: both
+    use the same temporary tables."""
+    policies = pipeline.read_policies(project, asked.policy or ())
+    return rolling.glance(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
 
 
 def _study(project: Project, asked: Question, now: datetime) -> Study:

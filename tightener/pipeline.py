@@ -100,8 +100,12 @@ def study(
     days: int = WINDOW_DAYS,
     as_of: date | None = None,
     min_age: int = MIN_AGE_DAYS,
+    since: Mapping[tuple[int, str], date | None] | None = None,
 ) -> Study:
-    """Compares one agent's grants with its use over the window."""
+    """Compares one agent's grants with its use over the window.
+
+    `since` says since when each action is granted (None there = unknown); default: asked of Git and the database.
+    """
     if agent not in policies.agents:
         known = ", ".join(sorted(policies.agents)) or "none"
         raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
@@ -115,13 +119,15 @@ def study(
         project.config.data_events,
         trail_sees_agent=callers.own > 0,
     )
+    if since is None:
+        since = ages(None if project.temporary else project.con, Path(file.path), policy, window.last)
     terms = Terms(
         window=window,
         asked_days=days,
         min_age=min_age,
         coverage=seen,
         excepted=excepted(project.config, agent, window.last),
-        granted_since=ages(None if project.temporary else project.con, Path(file.path), policy, window.last),
+        granted_since=since,
         judge=judge(fleet(project.con, window), policies.agents.values(), agent, window, days, min_age),
     )
     comparison = compare(project.con, policy, terms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tightener.iam.account import Identity
 from tightener.iam.document import Statement
-from tightener.model import AgentPolicy
+from tightener.model import AgentPolicy, Window
 from tightener.policy.document import PolicyFile
 from tightener.prove.proof import Proof
 from tightener.prove.replay import Exercised
@@ -69,3 +69,41 @@ class Proposal:
     def approvals(self) -> int:
         """How often a person would have been asked over the window, had the proposal been in force."""
         return sum(n for one in self.suggestions if isinstance(n := one.evidence.get("approvals"), int))
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One step of a backtest: what was learnt on, what was scored on, and which policy stood between them."""
+
+    learn: Window
+    score: Window
+    policy: str  # where it came from, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one way of tightening would have meant in one period. Uses are legitimate events: exercised ones."""
+
+    uses: int
+    allowed: int  # as they were: without a person's yes, or with it where they had it
+    refused: int  # which the policy that stood did not refuse
+    moved: int  # which a person would have been asked about for the first time
+    asked: int  # for which a person is needed, all told
+    sessions: int
+    sessions_hit: int  # with at least one use that is refused, by whichever policy
+    reachable: int  # actions that it leaves
+    unused: int  # of those, not used in the period
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """One agent's past, tightened again and again with what was known then."""
+
+    agent: str
+    days: int  # learnt on, at most
+    horizon: int  # scored on
+    periods: tuple[Period, ...]  # oldest first
+    ways: Mapping[str, tuple[Tally | None, ...]]  # name -> a tally a period; None where there was too little log for it
+    skipped: tuple[str, ...]  # sentences on periods that nothing could be learnt from
+    logged: int  # days of log there are
+    needed: int  # days of log that one period takes

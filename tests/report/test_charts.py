@@ -71,3 +71,14 @@ def test_a_hostile_source_stays_text() -> None:
     svg = charts.strip("</title><script>\x1b", "f")
     assert "<script" not in svg
     assert ET.fromstring(svg)[0].text == "Days read of </title><script>\\x1b"
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_trade_off_is_as_long_as_its_shares(refused: float, unused: float) -> None:
+    rects = {rect["class"]: rect for rect in _rects(charts.trade(refused, unused, title="t"))}
+    assert set(rects) == {kind for kind, share in (("n", refused), ("unobservable", unused)) if share}
+    for kind, share in (("n", refused), ("unobservable", unused)):
+        if share:  # however small, it is seen
+            assert abs(int(rects[kind]["width"]) - max(share * charts.WIDTH, 2)) <= 0.5
+    if len(rects) == 2:
+        assert int(rects["n"]["y"]) + int(rects["n"]["height"]) < int(rects["unobservable"]["y"])

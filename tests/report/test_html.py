@@ -166,3 +166,13 @@ def test_a_rule_with_many_resources_says_what_it_leaves_out(views: ModuleType) -
 
 def test_the_script_stays_small(views: ModuleType) -> None:
     assert len("".join(Page(render(views.bare())).raw["script"]).encode()) < 3000
+
+
+def test_the_backtest_stands_on_the_page_only_where_there_is_one(views: ModuleType) -> None:
+    page = Page(render(views.lifelike()))
+    assert "10% unused left 18,203 of 18,204 99.97 to 99.99 % 1 1 of 412 1.4 10 % 10" in page.text
+    assert "44% unused left 18,204 of 18,204 99.98 to 100 %" in page.text
+    assert {"#tried"} <= {attrs.get("href") for tag, attrs in page.tags if tag == "a"}
+    without = Page(render(replace(views.lifelike(), tried=())))
+    assert "Would it have been right" not in without.text
+    assert "#tried" not in {attrs.get("href") for tag, attrs in without.tags if tag == "a"}

@@ -24,19 +24,42 @@ class _Revision:
     path: str  # the file may have had another name then
 
 
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A policy file as it was: its text, and the commit that had made it so."""
+
+    text: str
+    commit: str
+    day: date
+
+
+def as_of(policy_path: Path, moment: datetime) -> Then | None:
+    """The file as Git had it at a moment, along the main line of history.
+
+    None where Git does not know the file, or knows of no revision that old (cut history included), or where the file
+    was absent or not UTF-8 then. Raises nothing of its own.
+    """
+    revision = next((r for r in _revisions(policy_path) if r.moment <= moment), None)
+    if revision is None:
+        return None
+    text = next(_texts(policy_path.resolve().parent, [revision]))
+    return None if text is None else Then(text, revision.commit, revision.moment.date())
+
+
 def granted_since(
-    policy_path: Path, agent: str, rules: Sequence[tuple[Rule, str]]
+    policy_path: Path, agent: str, rules: Sequence[tuple[Rule, str]], until: datetime | None = None
 ) -> Mapping[tuple[int, str], date | None] | None:
     """Since which day each (rule, action as written) has been granted without a break.
 
-    In: a policy file, an agent in it, and pairs of a rule with one of its actions. Out: (rule index, action) -> the day
+    In: a policy file, an agent in it, and pairs of a rule with one of its actions; `until` looks at the file's past as
+    it was then, without later revisions. Out: (rule index, action) -> the day
     (UTC, of the commit) of the oldest revision from which on, up to the newest one, every request of the pair was
     granted: by an allow, or for an approval rule by an allow or an approval. None for a pair that the newest revision
     does not grant yet (the change is not committed). The answer is None where Git does not know the file. An old
     revision that cannot be read as a policy granted nothing. Where history is cut (a shallow clone, or more than
     MAX_REVISIONS), the oldest revision there is counts, so an age is never overstated. Raises nothing of its own.
     """
-    revisions = _revisions(policy_path)
+    revisions = [r for r in _revisions(policy_path) if until is None or r.moment <= until]
     if not revisions:
         return None
     found: dict[tuple[int, str], date | None] = {(rule.index, action): None for rule, action in rules}

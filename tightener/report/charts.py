@@ -66,6 +66,15 @@ def stacked(row: Tally, *, title: str, scale: int) -> Markup:
     return _svg(shapes, title=title, desc=", ".join(words), kind="bar")
 
 
+def trade(refused: float, unused: float, *, title: str) -> Markup:
+    """What one way of tightening costs (above: the share of uses that it stops) and leaves (below: unused actions)."""
+    shapes = []
+    for share, top, kind in ((refused, 0, "n"), (unused, HEIGHT // 2, "unobservable")):
+        if share:
+            shapes.append(_rect(0, top, max(round(share * WIDTH), 2), HEIGHT // 2 - _GAP, kind))
+    return _svg(shapes, title=title, desc=f"{refused:.2%} of the uses stopped, {unused:.0%} unused left", kind="bar")
+
+
 def days(usage: Iterable[tuple[date, int]], first: date, last: date) -> Markup:
     """One column for each day from `first` to `last`, as high as its uses. Days that are not in `usage` have none."""
     counts = dict(usage)

@@ -16,8 +16,9 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tightener.report import charts
+from tightener.report.backtest import interval
 from tightener.report.defuse import visible
-from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView
+from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView, TriedRow
 from tightener.resources import folder
 from tightener.tighten.wording import count
 
@@ -55,8 +56,15 @@ def render(view: ReportView) -> str:
         busiest=max((count for _, count in view.usage_by_day), default=0),
         strips=[(row, charts.strip(row.source, row.per_day)) for row in view.coverage],
         coverage=coverage_words(view.coverage),
+        tried=[(row, _trade(row)) for row in view.tried],
         diff=diff_lines(view.diff),
     )
+
+
+def _trade(row: TriedRow) -> Markup:
+    stopped = 1 - row.allowed / row.uses if row.uses else 0.0
+    unused = row.unused / row.reachable if row.reachable else 0.0
+    return charts.trade(stopped, unused, title=f"{row.name}: the trade-off")
 
 
 def services_scale(services: tuple[charts.Tally, ...]) -> int:
@@ -167,6 +175,7 @@ def _template() -> jinja2.Template:
     environment.filters.update(
         where=_where, evidence=_evidence, number=_number, counted=count, coded=_coded, line=_line, block=_block
     )
+    environment.filters["interval"] = interval
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)
     return environment.get_template("agent.html.j2")
 

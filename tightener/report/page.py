@@ -10,7 +10,7 @@ import duckdb
 
 from tightener.logs.usage import inputs_of
 from tightener.model import Effect
-from tightener.report import words
+from tightener.report import backtest, words
 from tightener.report.view import (
     AttemptRow,
     CheckRow,
@@ -22,7 +22,7 @@ from tightener.report.view import (
     Totals,
 )
 from tightener.resources import query
-from tightener.results import Proposal, Study
+from tightener.results import Backtest, Proposal, Study
 from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant
 from tightener.tighten.reach import Count, Scope
@@ -34,8 +34,8 @@ _PREPARING = ("own_event", "request", "match", "owner")
 _QUERIES = (*_PREPARING, "evidence", "values", "risky_use", "bursts", "coverage", "replay")
 
 
-def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
-    """The page's data for one agent."""
+def view(con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None = None) -> ReportView:
+    """The page's data for one agent; `tried` is how this way of tightening did on the past."""
     study = found.study
     window = study.comparison.terms.window
     return ReportView(
@@ -67,6 +67,8 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         ),
         coverage=_coverage(study),
         not_proposed=tuple(words.not_proposed(found)),
+        tried=tuple(backtest.rows(tried)) if tried else (),
+        tried_on=tuple(map(backtest.period, tried.periods)) if tried else (),
         ended=study.ended,
         removal=words.removal_line(study.comparison) if any(g.verdict for g in study.comparison.grants) else "",
         kept=tuple(words.kept(study.comparison)),

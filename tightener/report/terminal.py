@@ -96,12 +96,16 @@ def comparison(out: Printer, study: Study, *, every: bool = False) -> None:
     _lists(out, study)
 
 
-def proposal(out: Printer, found: Proposal) -> None:
-    """`tightener suggest`: one sentence, the numbers, a table, the diff, what could not be seen."""
+def proposal(out: Printer, found: Proposal, tried: str = "") -> None:
+    """`tightener suggest`: one sentence, the numbers, a table, the diff, what could not be seen.
+
+    `tried` says how this way of tightening did on the past.
+    """
     study = found.study
     out.line(words.sentence(found), style="bold")
     out.line()
-    out.fields([*_head(study), ("proof", words.proof_line(found)), *words.reach_lines(found)])
+    fields = [*_head(study), ("proof", words.proof_line(found)), *([("tried", tried)] if tried else [])]
+    out.fields([*fields, *words.reach_lines(found)])
     if found.suggestions:
         out.line()
         rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.ranked]

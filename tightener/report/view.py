@@ -111,6 +111,25 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedRow:
+    """What one way of tightening would have meant in the past: a row of the backtest, over `periods` of its periods."""
+
+    name: str
+    periods: int
+    uses: int
+    allowed: int
+    low: float  # of the share that is allowed
+    high: float
+    refused: int  # which the policy that stood did not refuse
+    sessions: int
+    sessions_hit: int
+    asked_a_week: float
+    reachable: int  # over all periods, as `unused`
+    unused: int
+    reach: int  # in the newest period
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The reconciling sum over native records; `unmapped` is a part of `accepted`."""
 
@@ -154,6 +173,8 @@ class ReportView:
     checklist: tuple[CheckRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
     not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
+    tried: tuple[TriedRow, ...] = ()  # the backtest, ours last; empty = the log is too short for one
+    tried_on: tuple[str, ...] = ()  # its periods, a sentence each
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
     removal: str = ""  # what removals rest on, in a sentence
     kept: tuple[str, ...] = ()  # sentences on what is without use and stays for want of evidence

@@ -1,0 +1,146 @@
+"""The policies that the agent benchmark compares: three naive ones, and what tightener itself proposes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+
+from tightener import pipeline
+from tightener.bench.agentdojo import SERVICE, Call, Data, Fold, Run, days_of, load, log_lines
+from tightener.model import AgentPolicy, Level
+from tightener.policy import document
+from tightener.policy.decide import Authoriser
+from tightener.policy.document import PolicySet
+from tightener.policy.patterns import to_regex
+from tightener.tighten.arguments import Value, choose
+
+# Picked by someone who knew the attacks: a bar that is hard to reach, not a way to choose.
+KEY_ARGUMENTS = frozenset({"recipient", "url", "user", "user_email", "channel", "file_path", "password"})
+
+IdentityOf = Callable[[Run], str]
+Decider = Callable[[Call], Level]
+Miner = Callable[[Data, Fold, Sequence[Call], IdentityOf], Mapping[str, Decider]]
+
+
+def tool_names(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """Every tool that was used, with any arguments."""
+    return _exact(calls, identity, lambda call: (call.tool,))
+
+
+def key_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """Every tool that was used; the key arguments only with values that were seen with that tool."""
+
+    def parts(call: Call) -> Iterable[str]:
+        yield call.tool
+        for name, value in json.loads(call.args).items():
+            if name in KEY_ARGUMENTS:
+                yield f"{call.tool} {name}={value}"
+
+    return _exact(calls, identity, parts)
+
+
+def exact_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """Only calls that were made before, argument by argument the same, as logged."""
+    return _exact(calls, identity, lambda call: (f"{call.tool} {call.args}",))
+
+
+def proposal(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """What `tightener suggest` makes of a policy that grants every tool of the suite, a rule each.
+
+    The window is the invented days; grants have no age here. An identity of which no call is logged keeps its grant.
+    """
+    days = days_of(data, fold)
+    owners = {identity(run): run.suite for run in data.runs if fold.trains(run) or fold.tests(run)}
+    policies = {name: _granted(name, data.tools[suite]) for name, suite in sorted(owners.items())}
+    last = max(days.values())
+    moment = datetime.combine(last + timedelta(days=1), time(), UTC)
+    found: dict[str, Decider] = {}
+    # one suite is one gateway: its days are those on which it logged anything
+    for suite in sorted(set(owners.values())):
+        own = [call for call in calls if call.run.suite == suite]
+        project = load(log_lines(own, days, identity))
+        logged = {identity(call.run) for call in own}
+        for name in (n for n, its in owners.items() if its == suite):
+            policy = policies[name].agents[name]
+            if name in logged:
+                policy = _proposed(project, policies[name], name, len(days))
+            found[name] = _decider(policy, moment)
+        project.con.close()
+    return found
+
+
+def held_arguments(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """Every tool that was used, each argument held as `tighten.arguments` chooses from the values and their days."""
+    days = days_of(data, fold)
+    seen: dict[str, dict[tuple[str, str], dict[str, set[int]]]] = {}
+    for call in calls:
+        arguments = seen.setdefault(identity(call.run), {})
+        for request in call.requests:
+            name, _, value = request.partition("=")
+            on = arguments.setdefault((call.tool, name), {}).setdefault(value, set())
+            on.add(days[call.run.pipeline].toordinal())
+    return {agent: _holding(arguments) for agent, arguments in seen.items()}
+
+
+def _holding(arguments: Mapping[tuple[str, str], Mapping[str, set[int]]]) -> Decider:
+    tests = {}
+    for place, values in arguments.items():
+        uses = [Value(value, min(on), len(on)) for value, on in values.items()]
+        patterns = choose(uses, [other.keys() for at, other in arguments.items() if at != place]).patterns
+        tests[place] = re.compile("|".join(map(to_regex, patterns))).fullmatch
+
+    def decide(call: Call) -> Level:
+        for request in call.requests:
+            name, _, value = request.partition("=")
+            test = tests.get((call.tool, name))
+            if test is None or not test(value):
+                return Level.REFUSED
+        return Level.ALLOWED
+
+    return decide
+
+
+def _granted(agent: str, tools: Sequence[str]) -> PolicySet:
+    rules = [{"service": SERVICE, "actions": [tool]} for tool in tools]
+    text = json.dumps({"agents": {agent: {"allow": rules}}}, indent=1)  # JSON is YAML
+    return PolicySet((document.parse(text, "granted.yaml"),))
+
+
+def _proposed(project: pipeline.Project, policies: PolicySet, agent: str, days: int) -> AgentPolicy:
+    study = pipeline.study(project, policies, agent, days=days, min_age=0)
+    text = pipeline.propose(project, study).text
+    return document.parse(text, "proposed.yaml").agents[agent]
+
+
+def _decider(policy: AgentPolicy, moment: datetime) -> Decider:
+    authoriser = Authoriser(policy, moment)
+
+    def decide(call: Call) -> Level:
+        return min(authoriser.levels(SERVICE, call.tool, [(request, "") for request in call.requests]))
+
+    return decide
+
+
+def _exact(
+    calls: Sequence[Call], identity: IdentityOf, parts: Callable[[Call], Iterable[str]]
+) -> Mapping[str, Decider]:
+    """Deciders that allow what is made of parts that were seen in training."""
+    seen: dict[str, set[str]] = {}
+    for call in calls:
+        seen.setdefault(identity(call.run), set()).update(parts(call))
+    return {name: _among(known, parts) for name, known in seen.items()}
+
+
+def _among(known: set[str], parts: Callable[[Call], Iterable[str]]) -> Decider:
+    return lambda call: Level.ALLOWED if known.issuperset(parts(call)) else Level.REFUSED
+
+
+MINERS: Mapping[str, Miner] = {
+    "tool names": tool_names,
+    "tool + key arguments": key_arguments,
+    "exact arguments": exact_arguments,
+    "arguments by kind": held_arguments,
+    "tightener": proposal,
+}
