@@ -61,14 +61,14 @@ BUGS: tuple[Bug, ...] = (
         "tightener/tighten/evidence/peers.py",
         "if policy.name == without or not active:",
         "if not active:",
-        "tests/tighten/test_fleet.py",
+        "tests/tighten/test_seventy_agents.py",
     ),
     Bug(
         "an unused grant asks, and the use of another rule with it",
         "tightener/tighten/compare.py",
         "if g.asks and (g.rule.service, g.action) in stay else g",
         "if False else g",
-        "tests/tighten/test_fleet.py",
+        "tests/tighten/test_seventy_agents.py",
     ),
     Bug(
         "the bound is the expectation, without its correction",
