@@ -59,7 +59,7 @@ Line = dict[str, Any]
 
 
 def lines(days: int, seed: int, late: str = "") -> Iterator[Line]:
-    """A worker's log: every kind of request, some refused, some approved, one tool (`late`) only from day 70 on."""
+    """A worker's log: every kind of request, some refused, some approved, one action (`late`) only from day 90 on."""
     chance = random.Random(seed)
     for day in range(days):
         moment = datetime(FIRST.year, FIRST.month, FIRST.day, 9, tzinfo=UTC) + timedelta(days=day)
@@ -90,7 +90,7 @@ def lines(days: int, seed: int, late: str = "") -> Iterator[Line]:
             else:
                 told |= {"service": "tools", "action": "send", "args": {"to": "mallory"}}
                 told |= {"decision": "deny", "outcome": "denied"}
-            if late and day >= 70 and not number:
+            if late and day >= 90 and not number:
                 told = {**told, "service": "git", "action": late, "resource": "acme/a", "branch": "fix/1"}
                 told |= {"decision": "allow", "outcome": "success"}
                 told.pop("args", None)
@@ -155,12 +155,13 @@ def measured(tally: Tally | None) -> dict[str, int]:
 
 
 def test_every_way_counts_as_a_naive_backtest_does(tmp_path: Path) -> None:
-    told = list(lines(100, 1, late="fetch"))
+    told = list(lines(130, 1, late="fetch"))
     rules = policies(tmp_path)
-    found = rolling.backtest(project(tmp_path, told), rules, AGENT, days=40, horizon=20, min_age=0)
+    # seventy days hold two month-ends, without which nothing is removed
+    found = rolling.backtest(project(tmp_path, told), rules, AGENT, days=70, horizon=20, min_age=0, fewest=70)
     assert [(p.learn.first, p.learn.last, p.score.last) for p in found.periods] == [
         (FIRST + timedelta(days=a), FIRST + timedelta(days=b), FIRST + timedelta(days=c))
-        for a, b, c in ((0, 39, 59), (20, 59, 79), (40, 79, 99))
+        for a, b, c in ((0, 69, 89), (20, 89, 109), (40, 109, 129))
     ]
     for i, period in enumerate(found.periods):
         first, last = period.score.first, period.score.last
@@ -172,11 +173,14 @@ def test_every_way_counts_as_a_naive_backtest_does(tmp_path: Path) -> None:
 
         # what was not yet logged is in no database
         past = project(tmp_path, [one for one in told if one["time"][:10] < first.isoformat()])
-        text = pipeline.propose(past, pipeline.study(past, rules, AGENT, days=40, min_age=0)).text
+        text = pipeline.propose(past, pipeline.study(past, rules, AGENT, days=70, min_age=0)).text
         new = Authoriser(document.parse(text, "new.yaml").agents[AGENT], at)
         learnt = [r for r, _, _ in legitimate(told, period.learn.first, period.learn.last)]
         actions = {r[:2] for r in learnt}
-        month = {r[:2] for r, _, _ in legitimate(told, first - timedelta(days=30), first - timedelta(days=1))}
+        recent = {
+            days: {r[:2] for r, _, _ in legitimate(told, first - timedelta(days=days), first - timedelta(days=1))}
+            for days in (30, 90)
+        }
         shared: dict[tuple[str, str], tuple[str, str]] = {}
         for action in actions:
             resources, branches = ([r[n] for r in learnt if r[:2] == action] for n in (2, 3))
@@ -202,14 +206,18 @@ def test_every_way_counts_as_a_naive_backtest_does(tmp_path: Path) -> None:
             "no change": decided,
             "tightener": lambda r, new=new: decided(r, new),
             "exact list": lambda r, known=set(learnt): decided(r) if r in known else Level.REFUSED,
-            "unused for 30 days": lambda r, known=month: decided(r) if r[:2] in known else Level.REFUSED,
+            "unused for 30 days": lambda r, known=recent[30]: decided(r) if r[:2] in known else Level.REFUSED,
+            "unused for 90 days": lambda r, known=recent[90]: decided(r) if r[:2] in known else Level.REFUSED,
             "actions only": lambda r, known=actions: Level.ALLOWED if r[:2] in known else Level.REFUSED,
             "longest prefix": prefixed,
         }
+        if not i:  # there are only seventy days of log before it
+            assert found.ways["unused for 90 days"][i] is None
+            del expected["unused for 90 days"]
+        assert found.ways["unused for 180 days"][i] is None
         for name, level in expected.items():
             assert measured(found.ways[name][i]) == naive_tally(old, told, first, last, level), (name, i)
-        assert found.ways["unused for 90 days"][i] is None
-    # the tool that first appears on day 70 is refused once and never again
+    # the action that first appears on day 90 is refused in that period and never again
     ours = found.ways["tightener"]
     assert ours[1] is not None
     assert ours[1].refused >= 9
@@ -249,7 +257,7 @@ def test_what_moves_to_approval_is_asked_and_not_refused(tmp_path: Path, monkeyp
 
 def test_reach_counts_actions_that_are_left_and_not_denied(tmp_path: Path) -> None:
     rules = policies(tmp_path, POLICY.replace('        resources: ["to=mallory"]\n', ""))
-    found = rolling.backtest(project(tmp_path, list(lines(80, 3))), rules, AGENT, days=40, horizon=30, min_age=0)
+    found = rolling.backtest(project(tmp_path, list(lines(110, 3))), rules, AGENT, days=80, horizon=30, min_age=0)
     before, after = found.ways["no change"][-1], found.ways["tightener"][-1]
     assert before is not None
     assert after is not None
@@ -296,26 +304,21 @@ def test_the_policy_and_its_ages_are_those_of_then(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(repository)], check=True)
     plain = POLICY.replace("    x-granted-since: 2025-01-01\n", "")
     short = plain.replace(", unused_tool", "").replace(", fetch", "")
-    # `fetch` is granted 35 days before the last origin, `unused_tool` 15 days before it
-    commit(short, FIRST)
+    commit(short, FIRST - timedelta(days=100))
     commit(plain.replace(", unused_tool", ""), FIRST + timedelta(days=35))
-    commit(plain, FIRST + timedelta(days=55))
-    commit(short, FIRST + timedelta(days=95))  # what was taken away later was granted then, and was as young
+    commit(plain, FIRST + timedelta(days=80))
+    commit(short, FIRST + timedelta(days=175))  # what was taken away later was granted then, and was as young
     rules = document.load([repository / "policy.yaml"])
-    found = rolling.backtest(project(tmp_path, list(lines(90, 5))), rules, AGENT, days=60, horizon=20, min_age=30)
-    told = [(p.score.first, p.policy.split(" (")[0]) for p in found.periods]
+    opened = project(tmp_path, list(lines(170, 5)))
+    found = rolling.backtest(opened, rules, AGENT, days=70, horizon=20, min_age=30, fewest=70)
+    told = [(p.score.first - FIRST, p.policy.split(" (")[0]) for p in found.periods]
     assert told == [
-        (FIRST + timedelta(days=30), f"of {FIRST}"),
-        (FIRST + timedelta(days=50), f"of {FIRST + timedelta(days=35)}"),
-        (FIRST + timedelta(days=70), f"of {FIRST + timedelta(days=55)}"),
+        (timedelta(days=day), f"of {FIRST + timedelta(days=of)}")
+        for day, of in ((70, 35), (90, 80), (110, 80), (130, 80), (150, 80))
     ]
-    reach = [
-        (a.reachable, b.reachable)
-        for a, b in zip(found.ways["no change"], found.ways["tightener"], strict=True)
-        if a and b
-    ]
-    # PutObject, old and unused, goes each time once it is 30 days old; what is younger stays; then `fetch` goes, too
-    assert reach == [(7, 7), (8, 7), (9, 7)]
+    ways = zip(found.ways["no change"], found.ways["tightener"], strict=True)
+    # PutObject is old and goes each time; `fetch` goes as soon as it is 90 days old; `unused_tool` never gets there
+    assert [(a.reachable, b.reachable) for a, b in ways if a and b] == [(8, 7), (9, 8), (9, 8), (9, 7), (9, 7)]
 
 
 def test_without_git_the_policy_is_todays_and_says_so(tmp_path: Path) -> None:

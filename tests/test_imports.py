@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
-    "bench": {"pipeline", "report", "config", "tighten", "policy", "model", "errors"},
+    "bench": {"pipeline", "results", "report", "config", "tighten", "policy", "model", "errors"},
     "trials": {"commands", "pipeline", "backtest", "bench", "report", "errors"},
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {

@@ -122,10 +122,12 @@ def test_arguments_chosen_from_benign_runs_alone_reach_the_bar_of_one_who_knew_t
 
 
 def test_the_proposal_stops_most_of_it_and_lets_the_work_go_on() -> None:
-    row = measured(Setting("suite", "M"), "tightener")
+    row = measured(Setting("suite", "M"), "tightener, unused dropped")
     assert per_cent(row, "stopped") >= 55
     assert per_cent(row, "allowed") >= 99.0
-    assert per_cent(row, "asked") == 0
+    careful = measured(Setting("suite", "M"), "tightener")  # a few days are no evidence to remove anything
+    assert 45 <= per_cent(careful, "stopped") < per_cent(row, "stopped")
+    assert per_cent(careful, "allowed") >= per_cent(row, "allowed")
 
 
 def test_the_command_says_what_is_wrong_with_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

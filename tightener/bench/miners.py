@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from tightener import pipeline
@@ -14,7 +15,9 @@ from tightener.policy import document
 from tightener.policy.decide import Authoriser
 from tightener.policy.document import PolicySet
 from tightener.policy.patterns import to_regex
+from tightener.results import Study
 from tightener.tighten.arguments import Value, choose
+from tightener.tighten.evidence.verdict import Class
 
 # Picked by someone who knew the attacks: a bar that is hard to reach, not a way to choose.
 KEY_ARGUMENTS = frozenset({"recipient", "url", "user", "user_email", "channel", "file_path", "password"})
@@ -51,6 +54,31 @@ def proposal(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf
 
     The window is the invented days; grants have no age here. An identity of which no call is logged keeps its grant.
     """
+    return _proposals(data, fold, calls, identity, lambda study: study)
+
+
+def proposal_without_calendar(
+    data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf
+) -> Mapping[str, Decider]:
+    """The same, as if the evidence were good enough to remove every tool that was not used.
+
+    A handful of invented days holds no month-ends and too few days at work, so `suggest` removes nothing here. The
+    naive policies do: this is the row that compares with them.
+    """
+    return _proposals(data, fold, calls, identity, _trusting)
+
+
+def _trusting(study: Study) -> Study:
+    grants = tuple(
+        replace(g, verdict=replace(g.verdict, kind=Class.REMOVE, missing=())) if g.verdict else g
+        for g in study.comparison.grants
+    )
+    return replace(study, comparison=replace(study.comparison, grants=grants))
+
+
+def _proposals(
+    data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf, judged: Callable[[Study], Study]
+) -> Mapping[str, Decider]:
     days = days_of(data, fold)
     owners = {identity(run): run.suite for run in data.runs if fold.trains(run) or fold.tests(run)}
     policies = {name: _granted(name, data.tools[suite]) for name, suite in sorted(owners.items())}
@@ -65,7 +93,8 @@ def proposal(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf
         for name in (n for n, its in owners.items() if its == suite):
             policy = policies[name].agents[name]
             if name in logged:
-                policy = _proposed(project, policies[name], name, len(days))
+                study = judged(pipeline.study(project, policies[name], name, days=len(days), min_age=0))
+                policy = document.parse(pipeline.propose(project, study).text, "proposed.yaml").agents[name]
             found[name] = _decider(policy, moment)
         project.con.close()
     return found
@@ -108,12 +137,6 @@ def _granted(agent: str, tools: Sequence[str]) -> PolicySet:
     return PolicySet((document.parse(text, "granted.yaml"),))
 
 
-def _proposed(project: pipeline.Project, policies: PolicySet, agent: str, days: int) -> AgentPolicy:
-    study = pipeline.study(project, policies, agent, days=days, min_age=0)
-    text = pipeline.propose(project, study).text
-    return document.parse(text, "proposed.yaml").agents[agent]
-
-
 def _decider(policy: AgentPolicy, moment: datetime) -> Decider:
     authoriser = Authoriser(policy, moment)
 
@@ -143,4 +166,5 @@ MINERS: Mapping[str, Miner] = {
     "exact arguments": exact_arguments,
     "arguments by kind": held_arguments,
     "tightener": proposal,
+    "tightener, unused dropped": proposal_without_calendar,
 }
