@@ -244,7 +244,7 @@ def lifelike() -> ReportView:
         score=(71.4, 8.2),
         reach=(
             ReachRow("allow", "read", 41, 2, 2),
-            ReachRow("allow", "delete", 14, 0, 1),
+            ReachRow("allow", "delete", 14, 0, 0),
             ReachRow("require_approval", "delete", 0, 1, 1),
         ),
         scopes=(("any", 3, 0), ("prefix", 1, 4)),

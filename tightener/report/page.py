@@ -90,7 +90,7 @@ def _reach(found: Proposal) -> Iterator[ReachRow]:
         for kind in RiskClass:
             old, new = before.get(kind, Count()), after.get(kind, Count())
             if old.granted or new.granted:
-                used = max(old.used, new.used)
+                used = new.used
                 yield ReachRow(effect.value, kind.value.replace("_", " "), old.granted, new.granted, used)
 
 

@@ -58,7 +58,7 @@ class SuggestionRow:
 
 @dataclass(frozen=True, slots=True)
 class ReachRow:
-    """How many permissions of one class of risk the agent has, before and after, and how many of them it used."""
+    """How many permissions of one class of risk the agent has, before and after; `used`: of those that are left."""
 
     effect: str  # allow or require_approval
     risk: str

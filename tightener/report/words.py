@@ -221,7 +221,7 @@ def reach_lines(found: Proposal) -> list[tuple[str, str]]:
         for kind in RiskClass:
             old, new = before.get(kind, Count()), after.get(kind, Count())
             if old.granted or new.granted:
-                used = f" ({max(old.used, new.used):,}{'' if parts else ' used'})"
+                used = f" ({new.used:,}{'' if parts else ' used'})"
                 parts.append(f"{kind.value.replace('_', ' ')} {old.granted:,} → {new.granted:,}{used}")
         if parts:
             lines.append((name, " · ".join(parts)))
