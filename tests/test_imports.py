@@ -73,12 +73,12 @@ ROOMS: dict[str, set[str]] = {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
     "bench": {"pipeline", "results", "report", "config", "tighten", "policy", "model", "errors"},
-    "trials": {"commands", "pipeline", "backtest", "bench", "report", "errors"},
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
         "api",
         "roles",
         "backtest",
+        "bench",
         "pipeline",
         "report",
         "results",
@@ -91,7 +91,8 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "resources",
     },
-    "cli": {"commands", "trials", "errors"},
+    "options": set(),
+    "cli": {"commands", "options", "errors"},
     "__init__": {"api", "errors"},
 }
 # policy/ may hand its patterns to logs (redaction, overlap) but never rules or documents.

@@ -8,16 +8,33 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tightener import commands, trials
-from tightener.commands import Context
+from tightener.commands import policies, reading, tightening, trials
+from tightener.commands.context import Context, Question, fail
 from tightener.errors import TightenerError
+from tightener.options import (
+    AccountFile,
+    Agent,
+    AsOf,
+    Format,
+    Live,
+    Logs,
+    MinAge,
+    Paths,
+    Policies,
+    Principals,
+    WindowOption,
+    account_of,
+    date_of,
+    days_of,
+    moment_of,
+)
 
 app = typer.Typer(
     name="tightener",
@@ -30,39 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Agent = Annotated[str, typer.Option("--agent", help="The agent's name, as in the policy.")]
-Paths = Annotated[
-    list[str] | None, typer.Argument(help="Log files, folders or globs. Default: `logs:` in tightener.yaml.")
-]
-Policies = Annotated[
-    list[Path] | None, typer.Option("--policy", help="A policy file or folder. Default: `policy:` in tightener.yaml.")
-]
-Logs = Annotated[
-    list[str] | None,
-    typer.Option("--logs", help="Read these logs first, into a temporary database unless --db is given."),
-]
-Principals = Annotated[
-    list[str] | None, typer.Option("--principal", help="AWS principals (ARN patterns) that are this agent.")
-]
-WindowOption = Annotated[str, typer.Option("--window", help="How far to look back, in days: 90d.")]
-MinAge = Annotated[str, typer.Option("--min-age", help="Grants younger than this are left alone: 30d.")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="End the window on this day, 2026-11-15. Default: the last logged day.")
-]
-AccountFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--account",
-        help="The account's IAM: the JSON of `aws iam get-account-authorization-details`, or one policy document.",
-    ),
-]
-Live = Annotated[
-    bool, typer.Option("--live", help="Ask AWS itself, with the credentials that boto3 finds; reads, never writes.")
-]
-Format = Annotated[
-    str | None, typer.Option("--format", help="Force a format: gateway, cloudtrail, or the name of a field map.")
-]
 
 
 @app.callback()
@@ -99,21 +83,21 @@ def ingest(
 ) -> None:
     """Read logs into the database; every file once. Prints the reconciling sum by source."""
     if attempt is not None:
-        commands.try_file(ctx.obj, attempt, force_format)
+        reading.try_file(ctx.obj, attempt, force_format)
     else:
-        commands.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
+        reading.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
 
 
 @app.command()
 def status(ctx: typer.Context) -> None:
     """What is known: sources, days, gaps, agents, rejected, unmapped."""
-    commands.status(ctx.obj)
+    reading.status(ctx.obj)
 
 
 @app.command()
 def agents(ctx: typer.Context) -> None:
     """Who acted, and which agent each principal maps to."""
-    commands.agents(ctx.obj)
+    reading.agents(ctx.obj)
 
 
 @app.command()
@@ -131,11 +115,11 @@ def compare(
     every: Annotated[bool, typer.Option("--all", help="One row a grant, wildcards written out.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Every grant with its status and evidence. With --account or --live, what the agent's IAM role grants instead."""
-    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
+    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
     if account is None and not live:
-        commands.compare(ctx.obj, asked, datetime.now(UTC), every=every)
+        tightening.compare(ctx.obj, asked, datetime.now(UTC), every=every)
     else:
-        commands.compare_role(ctx.obj, asked, _account(account, live=live), datetime.now(UTC), every=every)
+        tightening.compare_role(ctx.obj, asked, account_of(account, live=live), datetime.now(UTC), every=every)
 
 
 @app.command()
@@ -150,11 +134,11 @@ def iam(
     every: Annotated[bool, typer.Option("--all", help="One row an action.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """What each agent's AWS role can do beyond its gateway policy, by service, with the statements that grant it."""
-    asked = commands.Question(agent or "", policy, None, principal, 0, 0, None)
+    asked = Question(agent or "", policy, None, principal, 0, 0, None)
     if principal and not agent:
         raise typer.BadParameter("--principal needs --agent")
-    moment = _moment(at) or datetime.now(UTC)
-    commands.iam(ctx.obj, asked, _account(account, live=live), moment, every=every)
+    moment = moment_of(at) or datetime.now(UTC)
+    policies.iam(ctx.obj, asked, account_of(account, live=live), moment, every=every)
 
 
 @app.command()
@@ -177,9 +161,9 @@ def suggest(
     ] = True,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
-    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    shape = commands.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest)
-    code = commands.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
+    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest)
+    code = tightening.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
     raise typer.Exit(code)
 
 
@@ -201,14 +185,14 @@ def reject(
     as_of: AsOf = None,
 ) -> None:
     """Say no to a suggestion: remembered in tightener.yaml, and not made again while its evidence stays the same."""
-    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    commands.reject(ctx.obj, asked, suggestion, (reason, owner, _date(until)), datetime.now(UTC))
+    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    tightening.reject(ctx.obj, asked, suggestion, (reason, owner, date_of(until)), datetime.now(UTC))
 
 
 @app.command()
 def exceptions(ctx: typer.Context, policy: Policies = None) -> None:
     """What people decided in tightener.yaml: exceptions and rejections, honoured, expired or without effect."""
-    commands.exceptions(ctx.obj, policy, datetime.now(UTC))
+    policies.exceptions(ctx.obj, policy, datetime.now(UTC))
 
 
 @app.command()
@@ -229,8 +213,8 @@ def backtest(
         raise typer.BadParameter("give --agent A or --all")
     if principal and not agent:
         raise typer.BadParameter("--principal needs --agent")
-    asked = commands.Question(agent or "", policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    trials.backtest(ctx.obj, asked, _days(horizon), datetime.now(UTC))
+    asked = Question(agent or "", policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    trials.backtest(ctx.obj, asked, days_of(horizon), datetime.now(UTC))
 
 
 @app.command()
@@ -258,8 +242,8 @@ def explain(
     as_of: AsOf = None,
 ) -> None:
     """The whole story of one grant, suggestion, event or error: events, policy line, SQL."""
-    asked = commands.Question(agent or "", policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    commands.explain(ctx.obj, what, asked, datetime.now(UTC))
+    asked = Question(agent or "", policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    tightening.explain(ctx.obj, what, asked, datetime.now(UTC))
 
 
 @app.command()
@@ -282,11 +266,11 @@ def decide(
     ] = None,
 ) -> None:
     """The authoriser: allowed, needs_approval, denied or not_granted, with the rule's file and line."""
-    moment = _moment(at) or datetime.now(UTC)
+    moment = moment_of(at) or datetime.now(UTC)
     if requests is not None:
-        commands.decide_many(ctx.obj, policy, requests, moment)
+        policies.decide_many(ctx.obj, policy, requests, moment)
     elif agent and service and action:
-        commands.decide(ctx.obj, policy, (agent, service, action, resource, branch), moment)
+        policies.decide(ctx.obj, policy, (agent, service, action, resource, branch), moment)
     else:
         raise typer.BadParameter("give --agent, --service and --action, or --requests FILE")
 
@@ -300,7 +284,7 @@ def verify(
     at: Annotated[str | None, typer.Option("--at", help="From this moment on. Default: now.")] = None,
 ) -> None:
     """Prove that NEW is never wider than OLD, agent by agent, over all requests and all time to come."""
-    raise typer.Exit(commands.verify(ctx.obj, old, new, agent, _moment(at) or datetime.now(UTC)))
+    raise typer.Exit(policies.verify(ctx.obj, old, new, agent, moment_of(at) or datetime.now(UTC)))
 
 
 @app.command()
@@ -316,8 +300,8 @@ def report(
     as_of: AsOf = None,
 ) -> None:
     """One self-contained page for reviewers and auditors."""
-    asked = commands.Question(agent, policy, logs, principal, _days(window), _days(min_age), _date(as_of))
-    commands.report(ctx.obj, asked, output, datetime.now(UTC))
+    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    tightening.report(ctx.obj, asked, output, datetime.now(UTC))
 
 
 @app.command()
@@ -332,8 +316,8 @@ def export(
     as_of: AsOf = None,
 ) -> None:
     """Usage, events or the comparison as Parquet or CSV."""
-    asked = commands.Question(agent or "", policy, None, None, _days(window), _days(min_age), _date(as_of))
-    commands.export(ctx.obj, what, output, asked, datetime.now(UTC))
+    asked = Question(agent or "", policy, None, None, days_of(window), days_of(min_age), date_of(as_of))
+    reading.export(ctx.obj, what, output, asked, datetime.now(UTC))
 
 
 @app.command()
@@ -341,40 +325,7 @@ def sql(
     ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None
 ) -> None:
     """Print one of the queries behind every number."""
-    commands.sql(ctx.obj, name)
-
-
-def _account(account: Path | None, *, live: bool) -> Path | None:
-    """The account's file; None = the live account."""
-    if (account is None) is not live:
-        raise typer.BadParameter("give --account FILE or --live")
-    return account
-
-
-def _days(text: str) -> int:
-    digits = text.removesuffix("d")
-    if not digits.isascii() or not digits.isdigit():
-        raise typer.BadParameter(f"{text!r} is not a number of days such as 90d")
-    return int(digits)
-
-
-def _date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-11-15") from None
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a time such as 2026-11-15T12:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    reading.sql(ctx.obj, name)
 
 
 _GLOBAL_FLAGS = ("--json", "--quiet", "--no-progress")
@@ -406,7 +357,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app(hoist(arguments), prog_name="tightener")
     except TightenerError as error:
-        commands.fail(error, as_json="--json" in arguments)
+        fail(error, as_json="--json" in arguments)
         return error.exit_code
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0

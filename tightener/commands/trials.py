@@ -8,7 +8,7 @@ from pathlib import Path
 from tightener import pipeline
 from tightener.backtest import rolling
 from tightener.bench import agentdojo, score, show
-from tightener.commands import Context, Question, project_of
+from tightener.commands.context import Context, Question, project_of
 from tightener.errors import NoEvidence, TightenerError
 from tightener.report import backtest as backtest_report
 

@@ -1,0 +1,1 @@
+"""What each command does between parsing and printing: open, call the pipeline, choose the shape of the answer."""

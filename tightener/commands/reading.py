@@ -1,0 +1,93 @@
+"""The commands about logs and the database: read them, look at what is there, take it elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from tightener import api, pipeline
+from tightener.commands.context import Context, Question, existing, project_of
+from tightener.errors import TightenerError
+from tightener.logs.formats import field_map
+from tightener.report import overview
+from tightener.report.progress import progress_printer
+from tightener.resources import query, query_names
+
+
+def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
+    """tightener ingest"""
+    config = ctx.config()
+    paths = paths or config.logs
+    if not paths:
+        raise TightenerError("no logs are named", slug="no-logs", hint="give PATHs, or `logs:` in tightener.yaml")
+    project = pipeline.open_project(config, ctx.database_of(config))
+    done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
+    if ctx.json:
+        ctx.answer(overview.ingest_document(done))
+    elif not ctx.quiet:
+        overview.ingest_words(ctx.words, done)
+
+
+def try_file(ctx: Context, path: str, format_name: str | None) -> None:
+    """tightener ingest --try FILE"""
+    config = ctx.config()
+    shown = field_map.try_file(Path(path), format_name, config.formats, config.tools)
+    if ctx.json:
+        ctx.answer(overview.try_document(shown))
+    else:
+        overview.try_words(ctx.words, shown)
+
+
+def status(ctx: Context) -> None:
+    """tightener status"""
+    project = existing(ctx)
+    found = overview.status(project.con, project.config)
+    if ctx.json:
+        ctx.answer(found)
+    else:
+        overview.status_words(ctx.words, found)
+
+
+def agents(ctx: Context) -> None:
+    """tightener agents"""
+    project = existing(ctx)
+    found = overview.agents(project.con, project.config)
+    if ctx.json:
+        ctx.answer(found)
+    else:
+        overview.agents_words(ctx.words, found)
+
+
+def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime) -> None:
+    """tightener export"""
+    database = api.Database(project_of(ctx, asked, now))
+    if what != "events" and not asked.agent:
+        raise TightenerError(f"whose {what}?", slug="no-agent", hint="say --agent A")
+    if what == "usage":
+        table = database.usage(asked.agent, days=asked.days, as_of=asked.as_of)
+    elif what == "events":
+        table = database.events()
+    elif what == "comparison":
+        table = database.comparison(
+            asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age
+        )
+    else:
+        raise TightenerError(f"cannot export {what}", slug="unknown-export", hint="usage, events or comparison")
+    rows = table.write(output)
+    if ctx.json:
+        ctx.answer({"schema": "tightener.export/1", "what": what, "path": str(output), "rows": rows})
+    elif not ctx.quiet:
+        ctx.words.line(f"{rows:,} rows written: {output}")
+
+
+def sql(ctx: Context, name: str | None) -> None:
+    """tightener sql"""
+    names = query_names()
+    if name is not None and name not in names:
+        raise TightenerError(f"there is no query {name}", slug="unknown-query", hint=f"there are: {', '.join(names)}")
+    if ctx.json:
+        ctx.answer({"schema": "tightener.sql/1", "queries": {n: query(n) for n in ([name] if name else names)}})
+    else:
+        sys.stdout.write(query(name) if name else "\n".join(names) + "\n")
