@@ -159,7 +159,7 @@ OTHER = [
 
 INSERT = (
     "INSERT INTO event SELECT 1, unnest($position), 0, 'gateway', unnest($native_id), unnest($time), unnest($agent), "
-    "'', 's', unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
+    "'', unnest($session), unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
     "unnest($outcome), 'allow', NULL, '', false, false, true, 0"
 )
 
@@ -195,6 +195,7 @@ def insert(con: duckdb.DuckDBPyConnection, log: list[tuple[int, Event]], agent: 
                 "native_id": [f"{agent}{number}" for number, _ in log],
                 "time": [MORNING + timedelta(days=event.day, seconds=number) for number, event in log],
                 "agent": [agent] * len(log),
+                "session": [f"s{number % 5}" for number, _ in log],
                 "service": [event.service for _, event in log],
                 "action": [event.action for _, event in log],
                 "resource": [event.resource for _, event in log],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
-from tightener.tighten.generalise import Seen, generalise
+from tightener.tighten.generalise import Reason, reasons
 from tightener.tighten.grants import Grant, Status
+from tightener.tighten.pieces import Why
+from tightener.tighten.segments import Seen, merged
+
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class RuleUse:
     seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
+    _reasons: dict[tuple[str, str], Reason] = field(default_factory=dict, compare=False, repr=False)
     _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
@@ -130,15 +136,31 @@ class RuleUse:
             for g in grants
         ):
             return None
-        pooled: dict[str, Seen] = {}
-        for grant in grants:
-            for one in self.seen.get((grant.action, dimension), ()):
-                old = pooled.setdefault(one.value, one)
-                if old is not one:
-                    pooled[one.value] = Seen(one.value, min(old.first, one.first), max(old.last, one.last))
+        parts = [self.seen.get((grant.action, dimension), ()) for grant in grants]
+        pooled = parts[0] if len(parts) == 1 else merged(*parts)
         if not pooled:
             return None
-        return generalise(self.rule.service, dimension, pooled.values(), granted if granted is not None else ("*",))
+        found = reasons(self.rule.service, dimension, pooled, granted if granted is not None else ("*",))
+        if found is None:
+            return None
+        self._reasons.update(((dimension, one.pattern), one) for one in found)
+        return tuple(one.pattern for one in found)
+
+    def because(self, dimension: str, patterns: Sequence[str]) -> list[dict[str, object]]:
+        """What made each of these patterns of a target, with the dated uses that bear it out."""
+        return [
+            {
+                "pattern": one.pattern,
+                "because": one.why.value,
+                "witnesses": [{"value": w.value, "day": str(_EPOCH + timedelta(days=w.day))} for w in one.witnesses],
+            }
+            for pattern in patterns
+            if (one := self._reasons.get((dimension, pattern)))
+        ]
+
+    def thin(self, dimension: str, patterns: Sequence[str]) -> list[str]:
+        """Those of the patterns that are granted still only because there is too little evidence for narrower ones."""
+        return [p for p in patterns if (one := self._reasons.get((dimension, p))) and one.why in {Why.THIN, Why.RARE}]
 
     def body_of(self, target: Target) -> Body:
         """The body of a rule for one target."""
@@ -160,6 +182,13 @@ def _together(a: Target, b: Target) -> bool:
     for mine, other in ((a.resources, b.resources), (a.branches, b.branches)):
         if (mine is None) != (other is None):
             return False
-        if mine is not None and other is not None and not any(intersects(p, q) for p in mine for q in other):
+        if mine is not None and other is not None and not any(_meet(p, q) for p in mine for q in other):
             return False
     return True
+
+
+def _meet(p: str, q: str) -> bool:
+    """Whether two patterns are about one place: they share a string, or one is a folder that the other lies in."""
+    return (
+        intersects(p, q) or (p.endswith("/") and intersects(p + "*", q)) or (q.endswith("/") and intersects(p, q + "*"))
+    )

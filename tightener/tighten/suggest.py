@@ -10,9 +10,9 @@ import duckdb
 from tightener.model import Body
 from tightener.resources import query
 from tightener.tighten.compare import Comparison
-from tightener.tighten.generalise import Seen
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import RULES
+from tightener.tighten.segments import Seen
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -70,7 +70,7 @@ def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple
         "SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     columns = con.execute(
-        "SELECT value, first_day, last_day FROM value_seen ORDER BY rule, action, dimension, value"
+        "SELECT value, first_day, last_day, session FROM value_seen ORDER BY rule, action, dimension, value"
     ).fetchnumpy()
-    seen = map(Seen, *(column.tolist() for column in columns.values()))
+    seen = map(Seen._make, zip(*(column.tolist() for column in columns.values()), strict=True))
     return {(rule, action, dimension): tuple(islice(seen, number)) for rule, action, dimension, number in groups}
