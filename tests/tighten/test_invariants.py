@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from uses import FIRST, LAST, Use, collect, glob
 
 from tightener.tighten.generalise import generalise, reasons
-from tightener.tighten.pieces import EVIDENCED, Why
+from tightener.tighten.pieces import BY_NAME, EVIDENCED, Why
 from tightener.tighten.segments import merged
 
 BUCKET = "arn:aws:s3:::bucket/"
@@ -96,7 +96,7 @@ def test_g4_more_evidence_uncovers_nothing(log: list[Use], more: list[Use]) -> N
 @settings(max_examples=300)
 def test_g5_every_wildcard_has_two_dated_witnesses(log: list[Use]) -> None:
     for one in reasons("aws", "resource", collect(log), ["*"]) or ():
-        if one.why in {Why.LISTED, Why.RARE}:
+        if one.why in BY_NAME:
             assert "*" not in one.pattern
             assert glob(one.pattern, one.pattern)
         if one.why not in EVIDENCED:

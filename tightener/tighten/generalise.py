@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tightener.policy.patterns import contains, to_regex
-from tightener.tighten.pieces import EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
+from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
 from tightener.tighten.rollup import FEW, Groups, Heads, TooMany, roll_up
 from tightener.tighten.segments import Schema, Seen, family, is_sensitive
 from tightener.tighten.slots import SPACE, agrees, slot
@@ -120,7 +120,7 @@ def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int
     number = sum(group.number for group in groups.values())
     for piece in Trie(head, schema.separator, dimension, until, number).pieces(groups):
         text = written(head + piece.text)
-        if text is None or piece.why is Why.GRANTED or (protected and piece.why is not Why.LISTED):
+        if text is None or piece.why is Why.GRANTED or (protected and piece.why not in {Why.LISTED, Why.NUMBERED}):
             found.append(_left_over(argument))
         else:
             found.append(_reason(text, piece, groups))
@@ -134,7 +134,7 @@ def _left_over(argument: str) -> Reason:
 def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
     rows = [groups[row] for row in piece.rows]
     witnesses: tuple[Witness, ...] | None = two_witnesses(rows)
-    if piece.why not in EVIDENCED and (witnesses is None or piece.why in {Why.LISTED, Why.RARE}):
+    if piece.why not in EVIDENCED and (witnesses is None or piece.why in BY_NAME):
         firsts = [(day, row) for group in rows for day, (_, row) in group.births.items() if row is not None]
         witnesses = tuple(Witness(row.value.replace(SPACE, " "), day) for day, row in sorted(firsts)[:1])
     return Reason(text, piece.why, witnesses or ())

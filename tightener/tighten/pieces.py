@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ class Why(StrEnum):
 
     LISTED = "listed"  # used by name, and more than once
     RARE = "listed once"  # used by name, too rarely to say more, beside others of which more can be said
+    NUMBERED = "listed, but its number may move on"  # the only name of its form, with a number in it
     CALENDAR = "calendar"  # follows the events' own days
     ID = "ids"  # names of one shape that say nothing by their characters
     GROWTH = "growth"  # names that keep appearing
@@ -29,6 +30,8 @@ class Why(StrEnum):
     GRANTED = "left as granted"  # a guarded part that keeps growing, or that must not be written
 
 
+BY_NAME = frozenset({Why.LISTED, Why.RARE, Why.NUMBERED})
+UNSURE = frozenset({Why.THIN, Why.RARE, Why.NUMBERED})
 EVIDENCED = frozenset({Why.CALENDAR, Why.ID, Why.GROWTH})  # wildcards that the evidence makes: two witnesses each
 
 
@@ -54,6 +57,10 @@ class Piece:
         """The same behind a head; `why` is that of the head where it has a wildcard."""
         kept = self.why if why is None or self.why in {Why.THIN, Why.GRANTED} else why
         return Piece(head + self.text, kept, tuple(head + row for row in self.rows) if rows is None else tuple(rows))
+
+    def numbered(self) -> Piece:
+        """The same, where it is listed by a name with a number that no other name is like."""
+        return replace(self, why=Why.NUMBERED) if self.why is Why.LISTED else self
 
 
 def written(text: str) -> str | None:

@@ -11,7 +11,7 @@ from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.generalise import Reason, reasons
 from tightener.tighten.grants import Grant, Status
-from tightener.tighten.pieces import Why
+from tightener.tighten.pieces import UNSURE
 from tightener.tighten.segments import Seen, merged
 
 _EPOCH = date(1970, 1, 1)
@@ -160,7 +160,7 @@ class RuleUse:
 
     def thin(self, dimension: str, patterns: Sequence[str]) -> list[str]:
         """Those of the patterns that are granted still only because there is too little evidence for narrower ones."""
-        return [p for p in patterns if (one := self._reasons.get((dimension, p))) and one.why in {Why.THIN, Why.RARE}]
+        return [p for p in patterns if (one := self._reasons.get((dimension, p))) and one.why in UNSURE]
 
     def body_of(self, target: Target) -> Body:
         """The body of a rule for one target."""

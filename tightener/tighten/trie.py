@@ -11,7 +11,7 @@ they were granted.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -207,7 +207,10 @@ class _Node(NamedTuple):
         if len(names) <= FEW and not any(MANY in name for name in names):
             recurring = sum(self.kids.first(name) < self.kids.last(name) for name in names)
             if 2 * recurring >= len(names) or (self.kids.sign and len(names) == 1):
-                return self._by_name(names, Why.LISTED)
+                forms = Counter(map(skeleton, names))
+                lone = [name for name in names if ANY in skeleton(name) and forms[skeleton(name)] == 1]
+                listed = self._by_name([name for name in names if name not in lone], Why.LISTED)
+                return listed + [piece.numbered() for piece in self._by_name(lone, Why.LISTED)]
             alone = len(names) == number == 1 and number <= RARE * self.trie.number
             if alone or 2 * number <= self.total:
                 return self._by_name(names, Why.RARE)
