@@ -47,17 +47,25 @@ def generalise(service: str, dimension: str, values: Iterable[Seen], granted: Se
 
 def reasons(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
     """The same, each pattern with what made it."""
+    every = cover(service, dimension, values)
+    return None if every is None else clipped(every, values, granted)
+
+
+def cover(service: str, dimension: str, values: Iterable[Seen]) -> list[Reason] | None:
+    """What covers the values, whatever was granted; None where they are absent or of too many kinds.
+
+    A reason without a pattern stands for values of which nothing narrower than what was granted can be said.
+    """
     try:
         heads = roll_up(service, dimension, values)
     except TooMany:
         return None
     if not heads or any(not head and "" in groups for (head, _), groups in heads.items()):
         return None  # an absent value: there is nothing to narrow by
-    return _clipped(_cover(dimension, heads), values, granted)
+    return _cover(dimension, heads)
 
 
 def _cover(dimension: str, heads: Heads) -> list[Reason]:
-    """What covers the values, whatever was granted; a reason without a pattern stands for those that nothing covers."""
     until = max(group.last for groups in heads.values() for group in groups.values())
     left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
     found: dict[str, dict[str, Reason]] = {}
@@ -148,7 +156,7 @@ def _is_text(groups: Groups) -> bool:
     return 2 * sum(group.number for text, group in groups.items() if _SENTENCE.search(text)) >= number
 
 
-def _clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
+def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
     """The patterns that something granted contains, in the order of the first that does, and the granted ones that
     stay: over values that no such pattern matches, and over too many patterns."""
     homes: defaultdict[int, list[Reason]] = defaultdict(list)
@@ -170,9 +178,9 @@ def _clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[
                 if home_of is None:
                     return None  # only an expansion of the rule covers it
                 left.add(home_of)
-    if not kept and left == set(granted):
-        return None
     found = [entry for entry in kept.values() if not any(_covers(g, entry[1].pattern, left) for g in left)]
+    if not found and left == set(granted):
+        return None
     found += [(granted.index(pattern), Reason(pattern, Why.GRANTED, ())) for pattern in left if pattern not in kept]
     if {one.pattern for _, one in found} == set(granted):
         found = [(granted.index(one.pattern), one) for _, one in found]

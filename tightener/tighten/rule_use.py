@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
-from tightener.tighten.generalise import Reason, reasons
+from tightener.tighten.generalise import Reason, clipped, cover
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.pieces import UNSURE
 from tightener.tighten.segments import Seen, merged
@@ -35,6 +35,9 @@ class RuleUse:
     seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
+    _covers: dict[tuple[str, tuple[str, ...]], list[Reason] | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     _reasons: dict[tuple[str, str], Reason] = field(default_factory=dict, compare=False, repr=False)
     _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
@@ -136,11 +139,15 @@ class RuleUse:
             for g in grants
         ):
             return None
-        parts = [self.seen.get((grant.action, dimension), ()) for grant in grants]
+        actions = tuple(grant.action for grant in grants)
+        parts = [self.seen.get((action, dimension), ()) for action in actions]
         pooled = parts[0] if len(parts) == 1 else merged(*parts)
         if not pooled:
             return None
-        found = reasons(self.rule.service, dimension, pooled, granted if granted is not None else ("*",))
+        if (dimension, actions) not in self._covers:  # asked again under what it was narrowed to
+            self._covers[dimension, actions] = cover(self.rule.service, dimension, pooled)
+        every = self._covers[dimension, actions]
+        found = None if every is None else clipped(every, pooled, granted if granted is not None else ("*",))
         if found is None:
             return None
         self._reasons.update(((dimension, one.pattern), one) for one in found)

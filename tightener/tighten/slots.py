@@ -22,7 +22,6 @@ MANY = "\x05"  # written `*`: names that are no longer told apart, because there
 SENSITIVE = "\x04"  # very many sensitive names: none of them is written
 SPACE = "\x03"  # a space inside quotes, which separates nothing; written as a space
 
-MOST_DATES = 100  # different ones at one place of texts that are otherwise alike
 _DIGITS = str.maketrans("123456789", "0" * 9)
 _DATE_LENGTHS = re.compile("(?<![0-9])(?:[0-9]{14}|[0-9]{12}|[0-9]{10}|[0-9]{8}|[0-9]{6}|[0-9]{4})(?![0-9])")
 _EPOCH = date(1970, 1, 1)
@@ -81,39 +80,37 @@ def opened(texts: Sequence[str]) -> list[str]:
     for place, digitless in enumerate("\n".join(texts).translate(_DIGITS).split("\n")):
         alike[digitless].append(place)
     found = list(texts)
-    rest: list[int] = []
-    for places in alike.values():
-        some = [texts[i] for i in places]
-        spans = None if len(some) == 1 else _spans(some)
-        if spans is None:
-            rest += places
-            continue
-        for start, end in reversed(spans):
-            some = [text[:start] + ANY + text[end:] for text in some]
-        for i, text in zip(places, some, strict=True):
-            found[i] = text
-    if rest:
-        searched = shapes().sub(ANY, "\n".join([texts[i] for i in rest])).split("\n")
-        for i, text in zip(rest, searched, strict=True):
+    single: list[int] = []
+    for digitless, every in alike.items():
+        for places in [every] if len(every) == 1 else _same_dates(digitless, texts, every):
+            if len(places) == 1:
+                single += places
+                continue
+            some = [texts[i] for i in places]
+            for start, end in [id_.span() for id_ in shapes().finditer(some[0])][::-1]:
+                some = [text[:start] + ANY + text[end:] for text in some]
+            for i, text in zip(places, some, strict=True):
+                found[i] = text
+    if single:
+        searched = shapes().sub(ANY, "\n".join([texts[i] for i in single])).split("\n")
+        for i, text in zip(single, searched, strict=True):
             found[i] = text
     return found
 
 
-def _spans(alike: Sequence[str]) -> list[tuple[int, int]] | None:
-    """Where the ids of all these texts stand, which differ in their digits alone; None where that depends on them."""
-    one = alike[0]
-    spans = [found.span() for found in shapes().finditer(one)]
-    for run in _DATE_LENGTHS.finditer(one):
+def _same_dates(digitless: str, texts: Sequence[str], places: list[int]) -> list[list[int]]:
+    """The places of texts that differ in their digits alone, by the numbers in them that might be read as dates."""
+    parts = [places]
+    for run in _DATE_LENGTHS.finditer(digitless):
         start, end = run.span()
-        said = {text[start:end] for text in alike}
-        if len(said) > MOST_DATES and any(text.startswith("20") for text in said):
-            return None
-        for digits in said:
-            if digits.startswith("20") or one.startswith("20", start):
-                other = one[:start] + digits + one[end:]
-                if [found.span() for found in shapes().finditer(other)] != spans:
-                    return None
-    return spans
+        finer: list[list[int]] = []
+        for part in parts:
+            said: defaultdict[str, list[int]] = defaultdict(list)
+            for i in part:
+                said[texts[i][start:end] if texts[i].startswith("20", start) else ""].append(i)
+            finer += said.values()
+        parts = finer
+    return parts
 
 
 def plain(texts: Sequence[str]) -> bool:

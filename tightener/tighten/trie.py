@@ -25,7 +25,7 @@ from tightener.tighten.slots import ANY, MANY, ONE, SENSITIVE, Dated, Slot, agre
 
 MOST_PATTERNS = 20  # a longer list is no easier to review than what was granted
 FEWEST_GROWING = 3  # names, before it can be said that new ones keep appearing
-AGREEMENT = 0.95  # of the values below a calendar slot, whose own day must fit it
+AGREEMENT = 0.95  # of the values with the name of a month, or with a date in a guarded part, whose day must fit it
 RARE = 0.05  # of all values: a single one in a place of its own is listed
 ALIKE_ENDINGS = 20  # names with the same ending before a wildcard keeps it
 _WORD_END = re.compile(r"[^0-9A-Za-z]")
@@ -140,7 +140,7 @@ class _Node(NamedTuple):
                 plain.append(name)
             elif known := slot(name, self.above):
                 dates[known.text].append((name, known))
-        dated = {text: names for text, names in sorted(dates.items()) if self._agree(names)}
+        dated = {text: names for text, names in sorted(dates.items()) if self._own(names)}
         taken = {*shut, *plain, *(name for names in dated.values() for name, _ in names)}
         shaped: defaultdict[str, list[str]] = defaultdict(list)
         for name in self.kids.below:
@@ -149,14 +149,19 @@ class _Node(NamedTuple):
         plain += [name for text, names in shaped.items() if ANY not in text for name in names]
         return shut, dated, {text: names for text, names in sorted(shaped.items()) if ANY in text}, plain
 
-    def _agree(self, names: Sequence[tuple[str, Slot]]) -> bool:
-        """Whether nearly all that lies below these names happened on the days that they say."""
+    def _own(self, dated: Sequence[tuple[str, Slot]]) -> bool:
+        """Whether these names follow the calendar: some of what lies below them happened on the days that they say.
+
+        That much is enough below a year, or with one: who reads old months beside the new one will need the next one,
+        too. The bare name of a month may be a word, so there nearly all has to.
+        """
         uses = fitting = 0
-        for name, known in names:
+        for name, known in dated:
             for group in self.kids.below[name].values():
                 uses += group.number
                 fitting += sum(number for day, (number, _) in group.births.items() if agrees(known.dated, day))
-        return fitting >= AGREEMENT * uses
+        sure = dated[0][1].dated.year or dated[0][1].digits
+        return fitting > 0 if sure else fitting >= AGREEMENT * uses
 
     def _calendar(self, dated: Sequence[tuple[str, Slot]]) -> list[Piece]:
         """A slot for names that follow the calendar; never the names themselves, which end with their period."""
@@ -203,18 +208,24 @@ class _Node(NamedTuple):
             wide = self._widened(self._affixed(names), names, Why.GROWTH)
             if wide is not None:
                 return wide
-        number = sum(group.number for group in self.kids.groups(names))
-        if len(names) <= FEW and not any(MANY in name for name in names):
-            recurring = sum(self.kids.first(name) < self.kids.last(name) for name in names)
-            if 2 * recurring >= len(names) or (self.kids.sign and len(names) == 1):
-                forms = Counter(map(skeleton, names))
-                lone = [name for name in names if ANY in skeleton(name) and forms[skeleton(name)] == 1]
-                listed = self._by_name([name for name in names if name not in lone], Why.LISTED)
-                return listed + [piece.numbered() for piece in self._by_name(lone, Why.LISTED)]
-            alone = len(names) == number == 1 and number <= RARE * self.trie.number
-            if alone or 2 * number <= self.total:
-                return self._by_name(names, Why.RARE)
+        if len(names) > FEW or any(MANY in name for name in names):
+            return [Piece(ANY, Why.THIN, self.kids.rows(names))]
+        steady = [name for name in names if self.kids.first(name) < self.kids.last(name)]
+        if 2 * len(steady) >= len(names) or (self.kids.sign and len(names) == 1):
+            return self._listed(names)
+        once = [name for name in names if name not in steady]
+        number = sum(group.number for group in self.kids.groups(once))
+        alone = len(names) == number == 1 and number <= RARE * self.trie.number
+        if alone or 2 * number <= self.total:
+            return self._listed(steady) + self._by_name(once, Why.RARE)
         return [Piece(ANY, Why.THIN, self.kids.rows(names))]
+
+    def _listed(self, names: Sequence[str]) -> list[Piece]:
+        """Each name by itself; one that has a number, and that no other is like, may be the first of many."""
+        forms = Counter(map(skeleton, names))
+        lone = [name for name in names if ANY in skeleton(name) and forms[skeleton(name)] == 1]
+        listed = self._by_name([name for name in names if name not in lone], Why.LISTED)
+        return listed + [piece.numbered() for piece in self._by_name(lone, Why.LISTED)]
 
     def _affixed(self, names: Sequence[str]) -> str:
         """A wildcard between what all names begin with and the ending that many of them have."""
