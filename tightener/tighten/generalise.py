@@ -57,9 +57,13 @@ def cover(service: str, dimension: str, values: Iterable[Seen]) -> list[Reason] 
     A reason without a pattern stands for values of which nothing narrower than what was granted can be said.
     """
     try:
-        heads = roll_up(service, dimension, values)
+        return covered(dimension, roll_up(service, dimension, values))
     except TooMany:
         return None
+
+
+def covered(dimension: str, heads: Heads) -> list[Reason] | None:
+    """The same for values that were rolled up."""
     if not heads or any(not head and "" in groups for (head, _), groups in heads.items()):
         return None  # an absent value: there is nothing to narrow by
     return _cover(dimension, heads)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
@@ -98,7 +98,9 @@ def roll_up(service: str, dimension: str, values: Iterable[Seen]) -> Heads:
     rest = iter(values)
     while chunk := sorted(islice(rest, _CHUNK), key=itemgetter(0)):
         for head, schema, texts, rows in runs(service, dimension, chunk):
-            if plain(texts):
+            if schema.separator is None:
+                _add(found.setdefault((head, schema), {}), texts, rows)
+            elif plain(texts):
                 _add(found.setdefault((head, schema), {}), opened(texts), rows)
             else:
                 for row, text in zip(rows, texts, strict=True):
@@ -110,6 +112,18 @@ def roll_up(service: str, dimension: str, values: Iterable[Seen]) -> Heads:
             raise TooMany
         if sum(map(len, found.values())) > MOST_TEXTS:
             _fold(dimension, found)
+    _fold(dimension, found)
+    return found
+
+
+def joined(dimension: str, parts: Sequence[Heads]) -> Heads:
+    """What was rolled up apart, of values no two of which are the same, as one."""
+    every: defaultdict[tuple[str, Schema], defaultdict[str, list[Group]]] = defaultdict(lambda: defaultdict(list))
+    for heads in parts:
+        for key, groups in heads.items():
+            for text, group in groups.items():
+                every[key][text].append(group)
+    found = {key: {text: together(some) for text, some in texts.items()} for key, texts in every.items()}
     _fold(dimension, found)
     return found
 
@@ -130,21 +144,14 @@ def _add(groups: Groups, texts: Sequence[str], rows: Sequence[Seen]) -> None:
 def _fold(dimension: str, heads: Heads) -> None:
     """Opens the names under every node that has too many: first all but their words, then, if need be, these, too.
 
-    Whether a node has too many names does not depend on when it is asked, nor on what else was opened before.
+    Where some names were opened before, all are. So it does not matter when this is done, or how often.
     """
     for (_, schema), groups in heads.items():
+        if schema.separator is None or (len(groups) <= MOST_NAMES and not any(MANY in text for text in groups)):
+            continue
         crowded: dict[str, int] = {}
-        while len(groups) > MOST_NAMES and schema.separator is not None:
-            names: defaultdict[str, set[str]] = defaultdict(set)
-            for text in groups:
-                node = ""
-                for name, sign in _cut(schema.separator, text):
-                    names[node].add(name)
-                    node += name + sign
-            more = [node for node, some in names.items() if len(some) > MOST_NAMES]
-            if not more:
-                break
-            crowded.update((node, crowded.get(node, 0) + 1) for node in more)
+        while more := _crowded(schema.separator, groups, crowded):
+            crowded.update(more)
             apart: defaultdict[str, list[Group]] = defaultdict(list)
             for text, group in groups.items():
                 node = ""
@@ -153,6 +160,24 @@ def _fold(dimension: str, heads: Heads) -> None:
                 apart[node].append(group)
             groups.clear()
             groups.update((text, together(some)) for text, some in apart.items())
+
+
+def _crowded(separator: re.Pattern[str], groups: Groups, known: Mapping[str, int]) -> dict[str, int]:
+    """The nodes whose names have to be opened further than is known, each with how far."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for text in groups:
+        node = ""
+        for name, sign in _cut(separator, text):
+            names[node].add(name)
+            node += name + sign
+    found: dict[str, int] = {}
+    for node, some in names.items():
+        level = known.get(node, 0)
+        wanted = max(2 if MANY in some else 1 if any(MANY in name for name in some) else 0, level)
+        wanted += len(some) > MOST_NAMES and wanted < 2
+        if wanted > level:
+            found[node] = wanted
+    return found
 
 
 def _cut(separator: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
@@ -165,7 +190,7 @@ def _cut(separator: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
 
 
 def _opened(dimension: str, name: str, level: int) -> str:
-    if not level or not name:
+    if not level or not name or name in {MANY, SENSITIVE} or (level == 1 and MANY in name):
         return name
     if is_sensitive(dimension, name):
         return SENSITIVE

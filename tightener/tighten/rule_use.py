@@ -9,9 +9,10 @@ from datetime import date, timedelta
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
-from tightener.tighten.generalise import Reason, clipped, cover
+from tightener.tighten.generalise import Reason, clipped, covered
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.pieces import UNSURE
+from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
 from tightener.tighten.segments import Seen, merged
 
 _EPOCH = date(1970, 1, 1)
@@ -38,6 +39,7 @@ class RuleUse:
     _covers: dict[tuple[str, tuple[str, ...]], list[Reason] | None] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _rolled: dict[tuple[str, str], Heads] = field(default_factory=dict, compare=False, repr=False)
     _reasons: dict[tuple[str, str], Reason] = field(default_factory=dict, compare=False, repr=False)
     _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
 
@@ -145,13 +147,32 @@ class RuleUse:
         if not pooled:
             return None
         if (dimension, actions) not in self._covers:  # asked again under what it was narrowed to
-            self._covers[dimension, actions] = cover(self.rule.service, dimension, pooled)
+            self._covers[dimension, actions] = self._cover(dimension, actions, parts, pooled)
         every = self._covers[dimension, actions]
         found = None if every is None else clipped(every, pooled, granted if granted is not None else ("*",))
         if found is None:
             return None
         self._reasons.update(((dimension, one.pattern), one) for one in found)
         return tuple(one.pattern for one in found)
+
+    def _cover(
+        self,
+        dimension: str,
+        actions: tuple[str, ...],
+        parts: Sequence[Sequence[Seen]],
+        pooled: Sequence[Seen],
+    ) -> list[Reason] | None:
+        """What covers the values of these actions. What was rolled up for one of them is used again for several."""
+        try:
+            for action, values in zip(actions, parts, strict=True):
+                if (dimension, action) not in self._rolled and len(pooled) == sum(map(len, parts)):
+                    self._rolled[dimension, action] = roll_up(self.rule.service, dimension, values)
+            if len(pooled) < sum(map(len, parts)):  # some value was used by two of them
+                return covered(dimension, roll_up(self.rule.service, dimension, pooled))
+            rolled = [self._rolled[dimension, action] for action in actions]
+            return covered(dimension, rolled[0] if len(rolled) == 1 else joined(dimension, rolled))
+        except TooMany:
+            return None
 
     def because(self, dimension: str, patterns: Sequence[str]) -> list[dict[str, object]]:
         """What made each of these patterns of a target, with the dated uses that bear it out."""

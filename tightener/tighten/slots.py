@@ -105,10 +105,15 @@ def _same_dates(digitless: str, texts: Sequence[str], places: list[int]) -> list
         start, end = run.span()
         finer: list[list[int]] = []
         for part in parts:
-            said: defaultdict[str, list[int]] = defaultdict(list)
-            for i in part:
-                said[texts[i][start:end] if texts[i].startswith("20", start) else ""].append(i)
-            finer += said.values()
+            said = [texts[i][start:end] for i in part]
+            dates = {digits for digits in set(said) if digits.startswith("20")}
+            if not dates or said.count(said[0]) == len(said):
+                finer.append(part)
+                continue
+            dated: defaultdict[str, list[int]] = defaultdict(list)
+            for i, digits in zip(part, said, strict=True):
+                dated[digits if digits in dates else ""].append(i)
+            finer += dated.values()
         parts = finer
     return parts
 

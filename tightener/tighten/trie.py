@@ -272,13 +272,17 @@ class _Node(NamedTuple):
         for piece in self.trie.pieces(merged, level):
             rests = frozenset(piece.rows)
             rows = [n + kids.sign + rest for n in names for rest in kids.below[n] if rest in rests]
-            if why is Why.CALENDAR:  # a name below a date is no name of its own: it comes with the next date again
+            by_value = ANY not in piece.text and any(ANY in rest for rest in rests)  # one of several of the same form
+            if by_value:
+                borne = False
+            elif why is Why.CALENDAR:
                 borne = two_witnesses([merged[rest] for rest in rests]) is not None
             else:
                 borne = pair(kids.births(names, rests)) is not None
-                if not borne and sum(merged[rest].number for rest in rests) <= FEW:
-                    alone |= rests
-                    continue
+            # A name below a date is no name of its own: it comes again with the next date.
+            if why is not Why.CALENDAR and not borne and sum(merged[rest].number for rest in rests) <= FEW:
+                alone |= rests
+                continue
             found.append(piece.below(text + kids.sign, why=why if borne else Why.THIN, rows=rows))
         if not found:
             return None
