@@ -18,7 +18,7 @@ from tightener.tighten.slots import MANY, SENSITIVE, opened, plain
 
 FEW = 8  # values that are kept by name: more are never listed
 MOST_NAMES = 4096  # names under one node; more are no longer told apart
-MOST_TEXTS = 200_000  # texts in memory before that is asked
+MOST_TEXTS = 50_000  # texts in memory before that is asked
 STEADY_DAYS = 7  # an id that is used for longer is a name
 _CHUNK = 100_000
 _WORD = re.compile(r"(?:[A-Za-z]+[^0-9A-Za-z])?")
