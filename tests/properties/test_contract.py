@@ -48,7 +48,7 @@ SERVICES = {
     "stripe": ["invoices:read", "invoices:create", "customers:read"],
     "crm": ["read", "export"],
 }
-RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z"]
+RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z", "acme/2026-10/x", "acme/2026-11/x"]
 BRANCHES = ["", "main", "feature/x", "feature/y"]
 ACTION_PATTERNS = {
     "git": ["clone", "fetch", "push", "pull", "*", "p*"],
@@ -66,7 +66,7 @@ UNIVERSE = [
     (s, a, r, b)
     for s, actions in SERVICES.items()
     for a in [*actions, "other"]
-    for r in [*RESOURCES, "acme/new", "zzz"]
+    for r in [*RESOURCES, "acme/new", "acme/2026-12/x", "zzz"]
     for b in ([*BRANCHES, "feature/new", "other"] if s == "git" else [""])
 ]
 
