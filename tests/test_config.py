@@ -22,6 +22,7 @@ agents:
   a: {principals: ["arn:aws:iam::1:role/a", "arn:aws:iam::1:role/a-*"]}
   b: {principals: "arn:aws:iam::1:role/*"}
 covers: {gateway: [git, aws]}
+data_events: {"AWS::S3::Object": 2026-06-01}
 exceptions:
   - {agent: a, service: git, actions: [pull], reason: drill, owner: dana, until: 2027-01-31}
 """
@@ -39,6 +40,7 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
     assert found.logs == (str(tmp_path / "logs"),)
     assert found.database == tmp_path / "state/t.duckdb"
     assert found.covers == {"gateway": ("git", "aws")}
+    assert found.data_events == {"AWS::S3::Object": date(2026, 6, 1)}
     assert found.exceptions[0].until == date(2027, 1, 31)
 
 
@@ -130,6 +132,9 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
             2,
             "`reason` must be text",
         ),
+        ("data_events: [AWS::S3::Object]", 1, 'write {"AWS::S3::Object": 2026-06-01}'),
+        ("data_events:\n  AWS::S3::Objects: 2026-06-01", 2, "did you mean `AWS::S3::Object`?"),
+        ("data_events:\n  AWS::S3::Object: true", 2, "must be a date such as 2026-06-01, not True"),
         ("logs: [a\n", 2, "not valid YAML"),
         ("- x", 1, "must be a mapping"),
         (

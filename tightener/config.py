@@ -6,6 +6,7 @@ agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
   claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
 covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
+data_events: {"AWS::S3::Object": 2026-06-01}  # all resources of the type are in the trail's selectors, since that day
 exceptions:                          # grants that a person wants kept
   - {agent: claude-invoice-01, service: git, actions: [pull], reason: disaster drill, owner: dana, until: 2027-01-31}
 rejected:                            # suggestions that a person said no to; `tightener reject` adds them
@@ -29,9 +30,13 @@ from tightener.errors import ConfigError, Place
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
 from tightener.model import Aliases
+from tightener.services.observe import data_types
 
 FILE_NAME = "tightener.yaml"
-_TOP = ("policy", "logs", "database", "agents", "covers", "exceptions", "rejected", "action_aliases", "formats")
+_TOP = (
+    *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
+    "formats",
+)
 _AGENT = ("principals",)
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
@@ -78,6 +83,7 @@ class Config:
     database: Path | None = None
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
     covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
+    data_events: Mapping[str, date] = field(default_factory=dict)  # resource type -> since when a trail selects it all
     exceptions: tuple[Exemption, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     aliases: Aliases = field(default_factory=dict)
@@ -188,6 +194,7 @@ class _Reader:
                 str(name): self._strings(value, "covers", name)
                 for name, value in self._mapping(data.get("covers") or {}, None, "covers").items()
             },
+            data_events=self._data_events(data.get("data_events") or {}),
             exceptions=tuple(
                 self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
             ),
@@ -202,6 +209,19 @@ class _Reader:
                 for name, value in formats.items()
             },
         )
+
+    def _data_events(self, value: Any) -> dict[str, date]:
+        """Resource type -> first day. A type that no action is logged under would be a declaration without effect."""
+        if isinstance(value, (list, str)):
+            raise self.fail(
+                "`data_events` must say since when the trail selects all resources of a type",
+                "data_events",
+                hint='write {"AWS::S3::Object": 2026-06-01}',
+            )
+        for kind, since in self._mapping(value, data_types(), "data_events").items():
+            if type(since) is not date:
+                raise self.fail(f"`{kind}` must be a date such as 2026-06-01, not {since!r}", "data_events", kind)
+        return dict(value)
 
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
         value = self._mapping(value or {}, _AGENT, "agents", name).get("principals", [])

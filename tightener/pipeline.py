@@ -23,14 +23,17 @@ from tightener.model import Window
 from tightener.policy import diff, document
 from tightener.policy.document import PolicySet
 from tightener.policy.patterns import matches
-from tightener.policy.rules import boxes_of
+from tightener.policy.rules import boxes
 from tightener.prove.proof import Proof, prove
 from tightener.prove.replay import exercised
 from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
+from tightener.tighten.checklist import checklist
 from tightener.tighten.compare import Comparison, Draft, Terms, compare
+from tightener.tighten.moves import moves
 from tightener.tighten.owners import assign, ownership
+from tightener.tighten.reach import reach, removed
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion, additions
 from tightener.tighten.wording import count
@@ -106,6 +109,7 @@ def study(
         agent,
         window,
         project.config.covers,
+        project.config.data_events,
         trail_sees_agent=callers.own > 0,
     )
     terms = Terms(
@@ -156,8 +160,32 @@ def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposa
             hint="nothing was written; try single suggestions with --only ID",
         )
     name = diff.name_in_repository(Path(found.file.path))
-    text = _apply(found, kept)
-    return Proposal(found, tuple(kept), tuple(left_out), text, diff.unified(found.file.text, text, name), whole)
+    made = found.file.rewritten(changes(kept), additions(kept))
+    new, comparison = (
+        document.parse(made.text, found.file.path, found.file.aliases).agents[found.policy.name],
+        found.comparison,
+    )
+    return Proposal(
+        study=found,
+        suggestions=tuple(kept),
+        left_out=tuple(left_out),
+        text=made.text,
+        diff=diff.unified(found.file.text, made.text, name),
+        proof=whole,
+        before=reach(found.policy, comparison),
+        after=reach(new, comparison),
+        checklist=checklist(
+            project.con, new, made.origin[new.name], comparison, moves(project.con, comparison), _unmoved(left_out)
+        ),
+        removes=removed(kept, comparison),
+    )
+
+
+def _unmoved(left_out: Sequence[tuple[Suggestion, str]]) -> dict[tuple[int, str], str]:
+    """(rule, action) -> why it does not move to approval."""
+    return {
+        (rule.index, action): reason for one, reason in left_out for rule in one.moved for action in rule.body.actions
+    }
 
 
 def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
@@ -188,7 +216,11 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
 def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
     refused = rejected(project.config, found.policy.name, found.comparison.terms.window.last)
-    kept, failed = _proved(found, suggest(project.con, found.comparison), refused)
+    kept, failed = _proved(found, suggest(project.con, found.comparison, refused), refused)
+    stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
+    if stuck:  # what cannot move stays where it is, and the others leave room for it
+        out = {**refused, **stuck}
+        kept, failed = _proved(found, suggest(project.con, found.comparison, out), out)
     return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
 
 
@@ -276,7 +308,7 @@ def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = 
     new = document.parse(_apply(found, chosen), found.file.path, found.file.aliases).agents[name]
     only = None
     if one is not None:
-        own = [b for b in boxes_of(found.policy, one.rule.service) if b.rule == one.rule.index]
+        own = boxes(one.rule, one.rule.service)
         only = [
             (service, action)
             for service, action in found.requests.whole

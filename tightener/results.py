@@ -11,8 +11,10 @@ from tightener.model import AgentPolicy
 from tightener.policy.document import PolicyFile
 from tightener.prove.proof import Proof
 from tightener.prove.replay import Exercised
+from tightener.tighten.checklist import Item
 from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant
+from tightener.tighten.reach import Reach
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -53,3 +55,17 @@ class Proposal:
     text: str  # the policy file after the edit
     diff: str
     proof: Proof
+    before: Reach
+    after: Reach
+    checklist: tuple[Item, ...]  # the minimum viable policy, asked of the proposal
+    removes: Mapping[str, float]  # suggestion id -> how much risk it removes
+
+    @property
+    def ranked(self) -> tuple[Suggestion, ...]:
+        """The suggestions, those that remove the most risk first; the others stay in document order."""
+        return tuple(sorted(self.suggestions, key=lambda one: -self.removes[one.id]))
+
+    @property
+    def approvals(self) -> int:
+        """How often a person would have been asked over the window, had the proposal been in force."""
+        return sum(n for one in self.suggestions if isinstance(n := one.evidence.get("approvals"), int))

@@ -45,7 +45,10 @@ def study_role(
     rules = granted(agent, found, logged)
     window, callers = collect(project, agent, days, as_of)
     project.con.execute("DELETE FROM request WHERE service <> 'aws'")
-    seen = coverage.measure(project.con, agent, window, project.config.covers, trail_sees_agent=callers.own > 0)
+    config = project.config
+    seen = coverage.measure(
+        project.con, agent, window, config.covers, config.data_events, trail_sees_agent=callers.own > 0
+    )
     seen = replace(seen, sources=tuple(s for s in seen.sources if s.source == coverage.TRAIL), gateways=frozenset())
     terms = Terms(
         window=window,

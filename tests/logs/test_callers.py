@@ -217,6 +217,21 @@ def test_each_step_of_the_ladder(tmp_path, how, entry, its, other):
     assert [(row.owner.agent, row.owner.how, row.events) for row in rows] == [("", "", 1), ("a", how, 1)]
 
 
+def test_aws_services_are_named_as_what_they_are(tmp_path):
+    service = {"type": "AWSService", "invokedBy": "lambda.amazonaws.com"}
+    project = read(tmp_path, [call(1), *(call(n, userIdentity=service) for n in (2, 3))])
+    rows = overview.agents(project.con, config())["principals"]
+    assert [(r["principal"], r["by_service"], r["events"]) for r in rows] == [(SHARED, False, 1), ("", True, 2)]
+    text = words(project, config())
+    assert "(none)" not in text  # nobody is an agent, so the columns on agents would be empty
+    assert [line.split()[:5] for line in text.splitlines() if "services" in line] == [
+        ["AWS", "services,", "for", "themselves", "2"]
+    ]
+    assert "None of them is known to be an agent" in text
+    settings = config(a=[SHARED])
+    assert "(none)  AWS services, for themselves" in words(project, settings)
+
+
 def test_every_identity_is_kept_as_logged(tmp_path):
     read_ = read(tmp_path, [
         call(1, context={"sourceIdentity": "agent-7", "signInSessionArn": SIGN_IN}),

@@ -51,23 +51,35 @@ def record(source: str, name: str, day: int = 0, hour: int = 12, region: str = "
     return {**base, **over}
 
 
-DATA = {"managementEvent": False, "eventCategory": "Data"}
+NAMES = {"bucketName": "b", "key": "k", "functionName": "f", "tableName": "t"}
+DATA = {"managementEvent": False, "eventCategory": "Data", "requestParameters": NAMES}
 DAILY = [record("ec2", "DescribeInstances", day) for day in range(DAYS)]
 OTHER_REGION = record("ec2", "DescribeInstances", region="us-east-1")
 
 
-def measured(tmp_path: Path, records: list[dict]) -> coverage.Coverage:
+def read(tmp_path: Path, records: list[dict], role: str = ROLE, **config) -> pipeline.Project:
     path = tmp_path / "log.json"
     path.write_text(json.dumps({"Records": records}))
-    project = pipeline.open_project(Config(principals={"agent": (Entry({"role": ROLE}),)}), None)
+    project = pipeline.open_project(Config(principals={"agent": (Entry({"role": role}),)}, **config), None)
     pipeline.read_logs(project, [str(path)], datetime(2026, 6, 1, tzinfo=UTC), lambda _: None)
-    return measure(project)
+    return project
+
+
+def measured(tmp_path: Path, records: list[dict], role: str = ROLE, **config) -> coverage.Coverage:
+    return measure(read(tmp_path, records, role, **config))
 
 
 def measure(project: pipeline.Project) -> coverage.Coverage:
     window = usage.window(project.con, 90, None)
     usage.collect(project.con, "agent", window, project.config.owner_of)
-    return coverage.measure(project.con, "agent", window, {}, trail_sees_agent=True)
+    return coverage.measure(project.con, "agent", window, {}, project.config.data_events, trail_sees_agent=True)
+
+
+IN_THEM = {
+    "s3": "arn:aws:s3:::b/*",
+    "lambda": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f",
+    "dynamodb": f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t",
+}
 
 
 def days(found: coverage.Coverage, action: str, *resources: str) -> int:
@@ -96,23 +108,23 @@ def days(found: coverage.Coverage, action: str, *resources: str) -> int:
 )  # fmt: skip
 def test_a_class_is_covered_once_it_was_shown(tmp_path: Path, more: list, seen: str, unseen: str, switch: str) -> None:
     found = measured(tmp_path, [*DAILY, OTHER_REGION, *more])
-    assert (days(found, seen), days(found, unseen)) == (DAYS, 0)
-    assert switch in found.why_not("aws", unseen)
+    seen_on, unseen_on = ([one for one in [IN_THEM.get(a.partition(":")[0])] if one] for a in (seen, unseen))
+    assert (days(found, seen, *seen_on), days(found, unseen, *unseen_on)) == (DAYS, 0)
+    assert switch in found.why_not("aws", unseen, unseen_on or None)
 
 
 def test_a_class_is_covered_from_its_first_day(tmp_path: Path) -> None:
-    late = record("lambda", "Invoke", 5, **DATA, requestParameters={"functionName": "f"})
+    late = record("lambda", "Invoke", 5, **DATA)
     found = measured(tmp_path, [*DAILY, OTHER_REGION, {**late, "readOnly": False}])
-    assert days(found, "lambda:InvokeFunction") == DAYS - 5
+    assert days(found, "lambda:InvokeFunction", IN_THEM["lambda"]) == DAYS - 5
 
 
 def test_the_record_s_own_word_on_its_class_counts(tmp_path: Path) -> None:
     """An old record of a data event's action does not say what it is; one that says management is no data event."""
-    bare = {
-        key: value for key, value in record("s3", "GetObject").items() if not key.startswith(("managem", "eventCat"))
-    }
-    assert days(measured(tmp_path, [*DAILY, OTHER_REGION, bare]), "s3:GetObject") == DAYS
-    assert days(measured(tmp_path, [*DAILY, OTHER_REGION, record("s3", "GetObject")]), "s3:GetObject") == 0
+    said = record("s3", "GetObject", requestParameters=NAMES)
+    bare = {key: value for key, value in said.items() if not key.startswith(("managem", "eventCat"))}
+    assert days(measured(tmp_path, [*DAILY, OTHER_REGION, bare]), "s3:GetObject", IN_THEM["s3"]) == DAYS
+    assert days(measured(tmp_path, [*DAILY, OTHER_REGION, said]), "s3:GetObject", IN_THEM["s3"]) == 0
 
 
 def test_regions(tmp_path: Path) -> None:

@@ -45,14 +45,14 @@ DAYS = 40
 MORNING = datetime.combine(LAST - timedelta(days=DAYS - 1), datetime.min.time())  # of the first day
 SERVICES = {
     "git": ["clone", "fetch", "pull", "push"],
-    "stripe": ["invoices:read", "invoices:create", "customers:read"],
+    "stripe": ["invoices:read", "invoices:create", "customers:read", "refunds:create"],
     "crm": ["read", "export"],
 }
 RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z", "acme/2026-10/x", "acme/2026-11/x"]
 BRANCHES = ["", "main", "feature/x", "feature/y"]
 ACTION_PATTERNS = {
     "git": ["clone", "fetch", "push", "pull", "*", "p*"],
-    "stripe": ["invoices:read", "invoices:write", "customers:read", "*:read", "*"],
+    "stripe": ["invoices:read", "invoices:write", "customers:read", "*:read", "refunds:create", "*"],
     "crm": ["read", "export", "*"],
 }
 RESOURCE_PATTERNS = ["acme/*", "acme/a", "*", "acme/?", "*/a", "evil/z"]
@@ -250,6 +250,10 @@ def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, cha
     used = [e for e in log if e.outcome in ("used", "approved", "used_unlogged")]
     maybe = [e for e in log if e.outcome == "no_evidence"]
     said = [as_allow(rule) for suggestion in proposal.suggestions for rule in suggestion.moved]
+    for one in said:  # only what is risky moves, and only what is used
+        risky = one.actions == ("refunds:create",) or (one.actions == ("push",) and one.branches == ("main",))
+        assert risky, f"2: a plain use is moved: {one}\n{proposal.diff}"
+        assert any(e.may_be(r) for e in used for r in UNIVERSE if naive_level([one], *r)), f"2: for no use: {one}"
     for request in UNIVERSE:
         was, now = naive_level(found, *request), naive_level(after, *request)
         assert now <= was, f"1: wider for {request}\n{proposal.diff}"

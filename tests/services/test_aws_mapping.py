@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 
@@ -139,6 +140,46 @@ def test_passed_roles_come_from_the_parameter_that_names_them():
     assert len(passed) > 250
     assert all(row["template"] == f"{{{row['when']}}}" for row in passed)
     assert all(row["source"] in prefixes() for row in passed)
+
+
+@pytest.mark.parametrize(
+    ("source", "event", "parameter", "passes"),
+    [
+        ("cloudformation", "CreateStack", "roleARN", True),
+        ("cloudformation", "DeleteStack", "roleARN", True),
+        ("eks", "CreateCluster", "roleArn", True),
+        ("glue", "CreateJob", "role", True),
+        ("lambda", "UpdateFunctionConfiguration", "role", True),
+        ("sts", "AssumeRole", "roleArn", False),
+        ("chime", "CreateRoomMembership", "role", False),
+        ("codebuild", "ListProjects", "serviceRole", False),
+        ("ecs", "DeleteService", "role", False),
+    ],
+)
+def test_which_parameters_pass_a_role(source, event, parameter, passes):
+    assert script("event_extras").passes(source, event, parameter) is passes
+
+
+def test_each_exception_is_of_a_parameter_that_a_call_has():
+    """No row of role_not_passed.csv is left over; and no generated row stands against one."""
+    extras = script("event_extras")
+    session = botocore.session.get_session()
+    named = set()
+    for service in session.get_available_services():
+        model = session.get_service_model(service)
+        for event in model.operation_names:
+            for parameter, _ in extras.named(model.operation_model(event).input_shape, extras.ROLE):
+                named.update(
+                    (aws.source_prefix(f"{label}.amazonaws.com"), event, parameter)
+                    for label in aws.labels(model.metadata)
+                )
+    for source, events, parameters in extras._not_passed():
+        assert any(
+            source == one[0] and fnmatchcase(one[1], events) and fnmatchcase(one[2], parameters) for one in named
+        ), (source, events, parameters)
+    inferred = [row for row in rows("event_extra_generated") if row["basis"] == extras.BASIS_PASSED]
+    assert len(inferred) > 700
+    assert all(extras.passes(row["source"], row["event"], row["when"]) for row in inferred)
 
 
 def test_unsigned_calls_are_no_evidence():

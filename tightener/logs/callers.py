@@ -149,6 +149,7 @@ class Row:
     owner: Owner
     identity: Identity  # without session name, run and temporary access key, unless the caller has nothing else
     runtime: bool  # an AgentCore runtime session
+    by_service: bool  # AWS services for themselves, all in one
     events: int
     sessions: int
     first: str
@@ -156,18 +157,21 @@ class Row:
 
 
 def rows(con: duckdb.DuckDBPyConnection, owner_of: OwnerOf) -> tuple[list[Row], tuple[Shared, ...]]:
-    """Everybody who acted, those that are no agent's first, then the largest; and the credentials that are shared."""
+    """Everybody who acted, and the credentials that are shared: first those that are no agent's, then the largest.
+
+    AWS services that acted for themselves are one row, the last.
+    """
     identities = seen(con)
     owners = {number: owner_of(of) for number, of in identities.items()}
     found: dict[tuple[object, ...], Row] = {}
     sessions: dict[tuple[object, ...], set[str]] = {}
-    for named, number, events, count, first, last in con.execute(query("principals")).fetchall():
+    for named, number, by_service, events, count, first, last in con.execute(query("principals")).fetchall():
         of = Identity() if named else identities.get(number, Identity())
         its = Owner(named, "named by the log") if named else owners.get(number, Owner())
         runtime = bool(of.agentcore_runtime)
-        key = (named, its.agent, its.how, its.rivals, runtime, *astuple(_shown(of)))
+        key = (named, its.agent, its.how, its.rivals, runtime, by_service, *astuple(_shown(of)))
         begun, ended = f"{first.isoformat()}Z", f"{last.isoformat()}Z"
-        row = found.setdefault(key, Row(named, its, _shown(of), runtime, 0, 0, begun, ended))
+        row = found.setdefault(key, Row(named, its, _shown(of), runtime, by_service, 0, 0, begun, ended))
         row.events += events
         row.first, row.last = min(row.first, begun), max(row.last, ended)
         if of.session_name:  # one session may have several access keys
@@ -176,7 +180,15 @@ def rows(con: duckdb.DuckDBPyConnection, owner_of: OwnerOf) -> tuple[list[Row], 
         else:
             row.sessions += count
     ordered = sorted(
-        found.values(), key=lambda r: (bool(r.owner.agent), -r.events, r.owner.agent, astuple(r.identity), r.owner.how)
+        found.values(),
+        key=lambda r: (
+            r.by_service,
+            bool(r.owner.agent),
+            -r.events,
+            r.owner.agent,
+            astuple(r.identity),
+            r.owner.how,
+        ),
     )
     return ordered, shared((identities[number], its) for number, its in owners.items())
 

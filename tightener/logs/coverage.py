@@ -55,8 +55,8 @@ class Coverage:
 
         An action that never leaves a line of its own (class `never`, such as iam:PassRole) is observed by nobody. A
         gateway's log covers its services for the agents that it serves, because what a gateway's policy grants can only
-        be exercised through it;
-        CloudTrail covers a class of actions from the day on which it first showed one, in the regions that it shows.
+        be exercised through it; CloudTrail covers a class of actions from the day on which it first showed one, in the
+        regions that it shows, and a class of data events in the containers that it shows (trail.Trail.since).
         """
         kind = observability(service, action)
         seen = [False] * self.window.days
@@ -96,10 +96,14 @@ def measure(
     agent: str,
     window: Window,
     covers: Mapping[str, Sequence[str]],
+    data_events: Mapping[str, date],
     *,
     trail_sees_agent: bool,
 ) -> Coverage:
-    """Reads every source's coverage from the events. `covers` names a gateway's services; default: those it logged."""
+    """Reads every source's coverage from the events. `covers` names a gateway's services; default: those it logged.
+
+    `data_events` names the resource types of which the trail selects everything, with the first such day.
+    """
     first, after = bounds(window)
     alive: dict[str, dict[date, bool]] = {}
     for source, day, holed in con.execute(query("coverage"), {"first": first, "after": after}).fetchall():
@@ -110,7 +114,7 @@ def measure(
         services.setdefault(source, set()).add(service)
         if source == TRAIL:
             actions.add(action)
-    shown = trail.read(con, window, actions)
+    shown = trail.read(con, window, actions, data_events)
     proved = digests.proved(con, window, shown.places)
     holed = (trail.holed(shown.gaps, proved) | digests.holes(con)) if TRAIL in alive else frozenset()
     every_day = [window.first + timedelta(days=i) for i in range(window.days)]

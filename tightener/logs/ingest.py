@@ -233,11 +233,13 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
     for file in batch:
         try:
             stamp = _stamp(file.path)
-            found = reading.forced or _recognised(head(file.path), reading.formats)
+            beginning = head(file.path)
+            found = reading.forced or _recognised(beginning, reading.formats)
             opened.append(file.path)
             if found is None:
                 names = ", ".join(one.name for one in reading.formats)
-                reading.problems.append(Problem(file.path, f"this is no log that tightener knows ({names})"))
+                unknown = f"this is no log that tightener knows ({names})"
+                reading.problems.append(Problem(file.path, unknown if beginning.strip() else "the file is empty"))
                 continue
             number += 1
             files.append((replace(file, id=number), found))

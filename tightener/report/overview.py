@@ -59,6 +59,8 @@ def ingest_words(out: Printer, done: IngestReport) -> None:
         )
     for p in done.problems:
         out.line(f"- {p.path}: {p.message}")
+    if any(s.rejected for s in done.sources):
+        out.line("why records were rejected: tightener status")
 
 
 def try_document(shown: TryResult) -> dict[str, Any]:
@@ -87,8 +89,15 @@ def try_words(out: Printer, shown: TryResult) -> None:
 
 
 def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
-    """`tightener.status/1`. Raises NoEvidence for an empty database."""
-    covered = usage.span(con)
+    """`tightener.status/1`. Raises NoEvidence for an empty database.
+
+    Files of which no record could be read are an answer, too: then there is no first and no last day.
+    """
+    unread = (
+        con.execute("SELECT count(*) FROM log_file").fetchone() != (0,)
+        and not con.execute("SELECT 1 FROM event LIMIT 1").fetchone()
+    )
+    covered = None if unread else usage.span(con)
     names = ("source", "files", *_SUM, "first", "last", "files_with_problems")
     sources = [dict(zip(names, row, strict=True)) for row in con.execute(query("status")).fetchall()]
     for source in sources:
@@ -98,8 +107,8 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
         source["missing_days"] = _missing(con, source["source"])
     return {
         "schema": "tightener.status/1",
-        "first_day": covered.first.isoformat(),
-        "last_day": covered.last.isoformat(),
+        "first_day": covered.first.isoformat() if covered else None,
+        "last_day": covered.last.isoformat() if covered else None,
         "sources": sources,
         "agents": sorted({a["agent"] for a in agents(con, config)["principals"] if a["agent"]}),
         "rejected": [
@@ -143,7 +152,8 @@ def _near(path: str) -> str:
 
 def status_words(out: Printer, found: Mapping[str, Any]) -> None:
     """`tightener status` for people."""
-    out.line(f"logs from {found['first_day']} to {found['last_day']}", style="bold")
+    days = f"logs from {found['first_day']} to {found['last_day']}"
+    out.line(days if found["first_day"] else "the files that were read hold no event", style="bold")
     out.table(
         ("source", "files", "read", "= accepted", "+ duplicate", "+ rejected", "+ not a use", "(unmapped)"),
         [(s["source"], *(f"{s[k]:,}" for k in ("files", *_SUM))) for s in found["sources"]],
@@ -225,6 +235,7 @@ def agents(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
                 "jwt_client": r.identity.jwt_client,
                 "session_name": r.identity.session_name,
                 "access_key": r.identity.access_key,
+                "by_service": r.by_service,
                 "events": r.events,
                 "sessions": r.sessions,
                 "first": r.first,
@@ -259,6 +270,8 @@ _SHOWN = (
 
 def _caller(row: Mapping[str, Any]) -> str:
     """What identifies one caller, on one line."""
+    if row["by_service"]:
+        return "AWS services, for themselves"
     parts = [f"{words}{visible(row[key])}" for key, words in _SHOWN if row[key]]
     return ", ".join([*parts, *(["AgentCore runtime"] if row["agentcore_runtime"] else [])])
 
@@ -270,14 +283,15 @@ def _how(row: Mapping[str, Any]) -> str:
 
 
 def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
-    """`tightener agents` for people."""
+    """`tightener agents` for people. Where nobody is an agent, the columns on agents have nothing to say."""
+    known = any(r["agent"] or r["claimed_by"] for r in found["principals"])
     out.table(
-        ("agent", "caller", "how", "events", "sessions", "last"),
+        (*(["agent"] if known else []), "caller", *(["how"] if known else []), "events", "sessions", "last"),
         [
             (
-                r["agent"] or "(none)",
-                _caller(r) or "-",
-                _how(r),
+                *([r["agent"] or "(none)"] if known else []),
+                _caller(r) or ("-" if r["agent"] else "nobody that the log names"),
+                *([_how(r)] if known else []),
                 f"{r['events']:,}",
                 f"{r['sessions']:,}",
                 r["last"][:10],
@@ -285,6 +299,9 @@ def agents_words(out: Printer, found: Mapping[str, Any]) -> None:
             for r in found["principals"]
         ],
     )
+    if not known:
+        out.line()
+        out.line("None of them is known to be an agent: say which are, and whose, under `agents:` in tightener.yaml")
     if found["warnings"]:
         out.line()
         out.line("Shared credentials", style="bold")

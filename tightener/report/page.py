@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import duckdb
 
 from tightener.logs.usage import inputs_of
+from tightener.model import Effect
 from tightener.report import words
-from tightener.report.view import AttemptRow, CoverageRow, GrantRow, ReportView, SuggestionRow, Totals
+from tightener.report.view import (
+    AttemptRow,
+    CheckRow,
+    CoverageRow,
+    GrantRow,
+    ReachRow,
+    ReportView,
+    SuggestionRow,
+    Totals,
+)
 from tightener.resources import query
 from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt
 from tightener.tighten.grants import Grant
+from tightener.tighten.reach import Count, Scope
+from tightener.tighten.risk import RiskClass
 from tightener.tighten.suggestion import Suggestion, compose
 from tightener.tighten.wording import count
 
-_QUERIES = ("own_event", "request", "match", "owner", "evidence", "values", "coverage", "replay")
+_PREPARING = ("own_event", "request", "match", "owner")
+_QUERIES = (*_PREPARING, "evidence", "values", "risky_use", "bursts", "coverage", "replay")
 
 
 def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
@@ -39,8 +53,18 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         replay_lost=len(found.proof.lost),
         totals=_totals(con),
         grants=tuple(_grant(g) for g in study.comparison.grants),
-        suggestions=tuple(_suggestion(s, study) for s in found.suggestions),
+        suggestions=tuple(_suggestion(s, study) for s in found.ranked),
         diff=found.diff,
+        score=(found.before.score, found.after.score),
+        reach=tuple(_reach(found)),
+        scopes=tuple(
+            (one.value, found.before.scopes.get(one, 0), found.after.scopes.get(one, 0))
+            for one in Scope
+            if one in found.before.scopes or one in found.after.scopes
+        ),
+        checklist=tuple(
+            CheckRow(item.rule, tuple(words.breach_line(one) for one in item.breaches)) for item in found.checklist
+        ),
         coverage=_coverage(study),
         not_proposed=tuple(words.not_proposed(found)),
         ended=study.ended,
@@ -52,6 +76,18 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal) -> ReportView:
         usage_by_day=tuple(con.execute(query("usage_by_day"), inputs_of(study.policy.name, window)).fetchall()),
         rerun=(f"tightener report --agent {study.policy.name} --as-of {window.last} --window {window.days}d",),
     )
+
+
+def _reach(found: Proposal) -> Iterator[ReachRow]:
+    for effect, before, after in (
+        (Effect.ALLOW, found.before.allowed, found.after.allowed),
+        (Effect.REQUIRE_APPROVAL, found.before.approval, found.after.approval),
+    ):
+        for kind in RiskClass:
+            old, new = before.get(kind, Count()), after.get(kind, Count())
+            if old.granted or new.granted:
+                used = max(old.used, new.used)
+                yield ReachRow(effect.value, kind.value.replace("_", " "), old.granted, new.granted, used)
 
 
 def _totals(con: duckdb.DuckDBPyConnection) -> Totals:
@@ -94,6 +130,8 @@ def _suggestion(s: Suggestion, study: Study) -> SuggestionRow:
         parts.append(f"could be seen on {days} of {count(study.comparison.terms.window.days, 'day')}")
     if isinstance(values := s.evidence.get("distinct_values"), int):
         parts.append(count(values, "distinct value"))
+    if isinstance(approvals := s.evidence.get("approvals"), int):
+        parts.append(f"{count(approvals, 'approval')} would have been asked for")
     evidence = ", ".join(parts) or "the resources and branches of each action's own uses"
     return SuggestionRow(
         id=s.id,

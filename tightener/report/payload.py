@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from tightener.logs.coverage import TRAIL
+from tightener.model import Rule
 from tightener.report.words import sentence
 from tightener.results import Proposal, Study
 from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.grants import Grant, Status
+from tightener.tighten.reach import Count, Scope
+from tightener.tighten.risk import RiskClass
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -31,22 +35,36 @@ def proposal(found: Proposal) -> dict[str, Any]:
         "schema": "tightener.suggest/1",
         "sentence": sentence(found),
         **_common(study),
-        "suggestions": [suggestion(s) for s in found.suggestions],
-        "left_out": [{**suggestion(s), "reason": reason} for s, reason in found.left_out],
+        "suggestions": [suggestion(s, found) for s in found.suggestions],
+        "left_out": [{**suggestion(s, found), "reason": reason} for s, reason in found.left_out],
         "proof": {
             "verdict": found.proof.containment.kind,
             "holds": found.proof.holds,
             "replayed_requests": found.proof.replayed,
             "replayed_uses": study.requests.uses,
             "lost": len(found.proof.lost),
+            "moved_to_approval": found.proof.moved,
         },
+        "risk": _risk(found),
+        "minimum_viable_policy": [
+            {
+                "rule": item.number,
+                "text": item.rule,
+                "kept": not item.breaches,
+                "breaches": [
+                    {"line": b.line, "service": b.service, "actions": list(b.actions), "reason": b.reason}
+                    for b in item.breaches
+                ],
+            }
+            for item in found.checklist
+        ],
         "diff": found.diff,
         **_lists(study.comparison),
     }
 
 
-def suggestion(one: Suggestion) -> dict[str, Any]:
-    """One suggestion."""
+def suggestion(one: Suggestion, of: Proposal) -> dict[str, Any]:
+    """One suggestion of a proposal, with the risk that it removes (null where it is left out)."""
     return {
         "id": one.id,
         "kind": one.kind,
@@ -58,6 +76,41 @@ def suggestion(one: Suggestion) -> dict[str, Any]:
         "line": one.rule.place.line,
         "evidence": dict(one.evidence),
         "requires": list(one.requires),
+        "moves": [_moved(rule) for rule in one.moved],
+        "risk_removed": round(of.removes[one.id], 2) if one.id in of.removes else None,
+    }
+
+
+def _moved(rule: Rule) -> dict[str, Any]:
+    """An approval rule to which a suggestion moves requests in use."""
+    body = rule.body
+    return {
+        "actions": list(body.actions),
+        "resources": None if body.resources is None else list(body.resources),
+        "branches": None if body.branches is None else list(body.branches),
+        "ttl": rule.ttl,
+    }
+
+
+def _risk(found: Proposal) -> dict[str, Any]:
+    """The blast radius, before and after."""
+    before, after = found.before, found.after
+    return {
+        "score": {"before": round(before.score, 1), "after": round(after.score, 1)},
+        "allowed": _classes(before.allowed, after.allowed),
+        "approval": _classes(before.approval, after.approval),
+        "scopes": {
+            one.value: {"before": before.scopes.get(one, 0), "after": after.scopes.get(one, 0)} for one in Scope
+        },
+        "approvals": found.approvals,
+    }
+
+
+def _classes(before: Mapping[RiskClass, Count], after: Mapping[RiskClass, Count]) -> dict[str, dict[str, int]]:
+    rows = ((kind, before.get(kind, Count()), after.get(kind, Count())) for kind in RiskClass)
+    return {
+        kind.value: {"before": old.granted, "used_before": old.used, "after": new.granted, "used_after": new.used}
+        for kind, old, new in rows
     }
 
 

@@ -91,10 +91,10 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
 def suggestion(proposal: Proposal, what: str) -> Story | None:
     """A suggestion by its id, whether it was made or left out."""
     reasons = {s.id: (s, "") for s in proposal.suggestions} | {s.id: (s, why) for s, why in proposal.left_out}
-    return _of_suggestion(*reasons[what]) if what in reasons else None
+    return _of_suggestion(proposal, *reasons[what]) if what in reasons else None
 
 
-def _of_suggestion(one: Suggestion, left_out: str) -> Story:
+def _of_suggestion(proposal: Proposal, one: Suggestion, left_out: str) -> Story:
     facts = [
         ("what", one.title),
         *([("left out", left_out)] if left_out else []),
@@ -105,7 +105,7 @@ def _of_suggestion(one: Suggestion, left_out: str) -> Story:
     document = {
         "schema": "tightener.explain/1",
         "kind": "suggestion",
-        "suggestion": payload.suggestion(one),
+        "suggestion": payload.suggestion(one, proposal),
         "left_out": left_out,
         "sql": query("evidence"),
     }

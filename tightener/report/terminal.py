@@ -26,6 +26,7 @@ _MARK = {
     Status.EXCEPTED: "=",
 }
 _MOST_ATTEMPTS = 5
+_MOST_BREACHES = 2  # of one rule of the checklist
 _PLAIN_WIDTH = 100  # columns where the output is no terminal
 
 
@@ -100,17 +101,33 @@ def proposal(out: Printer, found: Proposal) -> None:
     study = found.study
     out.line(words.sentence(found), style="bold")
     out.line()
-    out.fields([*_head(study), ("proof", words.proof_line(found))])
+    out.fields([*_head(study), ("proof", words.proof_line(found)), *words.reach_lines(found)])
     if found.suggestions:
         out.line()
-        rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.suggestions]
+        rows = [(f"{s.title}\n{s.id}", s.why, _evidence(s)) for s in found.ranked]
         out.table(("what", "why", "evidence"), rows, ratios=(4, 4, 3))
     for text in words.not_proposed(found):
         out.line(f"left out: {text}")
     if found.diff:
         out.line()
         out.diff(found.diff)
+    _checklist(out, found)
     _lists(out, study)
+
+
+def _checklist(out: Printer, found: Proposal) -> None:
+    """The minimum viable policy: one line where all of it is kept, else what is left and why."""
+    out.line()
+    broken = [item for item in found.checklist if item.breaches]
+    kept = len(found.checklist) - len(broken)
+    lines = "; lines are the proposal's" if broken else ""
+    out.line(f"Minimum viable policy: {kept} of {len(found.checklist)} rules kept{lines}", style="bold")
+    for item in broken:
+        out.line(f"{item.number}. {item.rule}")
+        for one in item.breaches[:_MOST_BREACHES]:
+            out.line(f"   - {words.breach_line(one)}")
+        if len(item.breaches) > _MOST_BREACHES:
+            out.line(f"   - and {len(item.breaches) - _MOST_BREACHES:,} more (--json lists them)")
 
 
 def _head(study: Study) -> list[tuple[str, str]]:

@@ -56,6 +56,28 @@ class SuggestionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachRow:
+    """How many permissions of one class of risk the agent has, before and after, and how many of them it used."""
+
+    effect: str  # allow or require_approval
+    risk: str
+    before: int
+    after: int
+    used: int
+
+    def __post_init__(self) -> None:
+        _check(self.effect, EFFECTS, "effect")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One of the five rules of the minimum viable policy, and what is left of its breaches, in sentences."""
+
+    rule: str
+    breaches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CoverageRow:
     """How completely one log source was read over the window."""
 
@@ -125,6 +147,10 @@ class ReportView:
     grants: tuple[GrantRow, ...] = ()
     suggestions: tuple[SuggestionRow, ...] = ()
     diff: str = ""  # unified diff, empty = no change
+    score: tuple[float, float] | None = None  # of the blast radius, before and after; 0 = nothing unused is granted
+    reach: tuple[ReachRow, ...] = ()
+    scopes: tuple[tuple[str, int, int], ...] = ()  # how wide resource patterns are: (scope, before, after)
+    checklist: tuple[CheckRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
     not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer

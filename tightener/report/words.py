@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tightener.results import Proposal, Study
+from tightener.tighten.checklist import Breach
 from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.grants import Status
-from tightener.tighten.wording import count
+from tightener.tighten.reach import Count, Scope
+from tightener.tighten.risk import RiskClass
+from tightener.tighten.wording import count, listing
 
 
 def sentence(found: Proposal) -> str:
@@ -26,7 +29,8 @@ def sentence(found: Proposal) -> str:
         else ""
     )
     verb = "makes" if len(found.suggestions) == 1 else "make"
-    return f"{head}; {changes} {verb} its policy smaller{what}, proved never wider and without losing a use."
+    asks = f"; {approvals(found)}" if found.approvals else ""
+    return f"{head}; {changes} {verb} its policy smaller{what}, proved never wider and without losing a use{asks}."
 
 
 def grants_line(comparison: Comparison) -> str:
@@ -108,4 +112,44 @@ def proof_line(found: Proposal) -> str:
     return (
         f"never wider over all requests; {count(found.proof.replayed, 'distinct request')} "
         f"({found.study.requests.uses:,} uses) replayed, {len(found.proof.lost)} would lose their level"
+        + (f", {found.proof.moved:,} move to approval as suggested" if found.proof.moved else "")
     )
+
+
+def approvals(found: Proposal) -> str:
+    """How often a person would be asked because of the proposal."""
+    days = found.study.comparison.terms.window.days
+    weekly = 7 * found.approvals / days
+    often = (
+        f"about {count(round(weekly), 'time')} a week"
+        if weekly >= 1
+        else f"{count(found.approvals, 'time')} in {days} days"
+    )
+    return f"a person will be asked {often}"
+
+
+def reach_lines(found: Proposal) -> list[tuple[str, str]]:
+    """The blast radius: what is allowed and what needs approval, by class of risk, before and after."""
+    lines = [
+        ("risk", f"score {found.before.score:.0f} → {found.after.score:.0f} of 100; 0 = nothing unused is granted")
+    ]
+    for name, before, after in (
+        ("allowed", found.before.allowed, found.after.allowed),
+        ("asked", found.before.approval, found.after.approval),
+    ):
+        parts: list[str] = []
+        for kind in RiskClass:
+            old, new = before.get(kind, Count()), after.get(kind, Count())
+            if old.granted or new.granted:
+                used = f" ({max(old.used, new.used):,}{'' if parts else ' used'})"
+                parts.append(f"{kind.value.replace('_', ' ')} {old.granted:,} → {new.granted:,}{used}")
+        if parts:
+            lines.append((name, " · ".join(parts)))
+    scopes = [(one, found.before.scopes.get(one, 0), found.after.scopes.get(one, 0)) for one in Scope]
+    shown = [f"{one.value} {old:,} → {new:,}" for one, old, new in scopes if old or new]
+    return [*lines, ("scope", " · ".join(shown))] if shown else lines
+
+
+def breach_line(one: Breach) -> str:
+    """What is left of a breach of the minimum viable policy."""
+    return f"line {one.line}, {one.service} {listing(one.actions, 2)}: {one.reason}"

@@ -2,11 +2,13 @@
 
 A trail's selectors choose by category (management events, data events of one resource type) and by direction (reads,
 writes), and it may leave out the management events of a few services. So an event shows that its very class is
-recorded, and says nothing about any other.
+recorded, and says nothing about any other. Selectors of data events often name a few ARNs besides, so such an event
+speaks for the container only that its resource lies in (a bucket, a function, a table), and for no other.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from tightener.services.catalogue import access_levels, action_regex, observability, rows
@@ -31,6 +33,44 @@ def data_class(action: str) -> str:
     """`s3:GetObject` -> `data:AWS::S3::Object`; '' for an action that is not known to be a data event."""
     kind = observability("aws", action)
     return kind if kind.startswith("data:") else ""
+
+
+@cache
+def data_types() -> tuple[str, ...]:
+    """The resource types of data events that some action is known to be logged under (`AWS::S3::Object`), sorted."""
+    kinds = {row["class"] for row in rows("observability")}
+    return tuple(sorted(kind.removeprefix("data:") for kind in kinds if kind.startswith("data:")))
+
+
+@cache
+def is_whole(kind: str) -> bool:
+    """Whether a class of data events is recorded as a whole or not at all, because its resources have no ARN."""
+    return kind.removeprefix("data:") in {row["type"] for row in rows("data_whole")}
+
+
+@cache
+def container_cut() -> str:
+    """The regular expression (Python's and RE2's) of an ARN that goes on behind its container, which is group 1."""
+    variable = re.escape("\0")
+    forms = [
+        re.escape(re.sub(r"\$\{[^}]+\}", "\0", row["format"])).replace(variable, "[^:/*?]+")
+        for row in rows("data_container")
+    ]
+    return f"^({'|'.join(forms)})[:/].*$"
+
+
+def container(resource: str) -> str:
+    """What a resource of a data event lies in: `arn:aws:s3:::b/x*` -> `arn:aws:s3:::b`; a queue lies in itself.
+
+    '' for a pattern that may lie in several. The same as the macro ct_container of stage_cloudtrail_tables.sql.
+    """
+    found = re.sub(container_cut(), r"\1", resource, flags=re.DOTALL)
+    return "" if {"*", "?"} & set(found) else found
+
+
+def is_access_point(resource: str) -> bool:
+    """Whether an ARN is of an S3 access point: a resource type of its own in a trail's selectors."""
+    return bool(re.match(r"arn:[^:]*:s3[^:]*:[^:]*:[^:]*:accesspoint/", resource))
 
 
 @cache

@@ -16,7 +16,7 @@ from tightener.model import AgentPolicy, Effect, Rule, Window
 from tightener.policy.patterns import intersects, matches
 from tightener.policy.rules import boxes_of
 from tightener.resources import query
-from tightener.services.catalogue import prefixes
+from tightener.services.catalogue import AWS, arn_formats, prefixes
 from tightener.services.semantics import fold_action
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
 from tightener.tighten.owners import Candidate, assign
@@ -299,7 +299,7 @@ def _status(
             f"granted since {since}, {max(age, 0)} days before the window's end (minimum {terms.min_age})",
         )
     if evidence.uses:
-        return Status.EXERCISED, ""
+        return Status.EXERCISED, _elsewhere(rule, action, observed, terms)
     if evidence.partial_uses:
         return Status.EXERCISED, "only by calls whose log line hides what exactly they touched"
     if not observed:
@@ -314,6 +314,18 @@ def _status(
     if evidence.unmapped:
         return Status.UNOBSERVABLE, f"{evidence.unmapped} unmapped events might have used it"
     return Status.UNEXERCISED, ""
+
+
+def _elsewhere(rule: Rule, action: str, observed: int, terms: Terms) -> str:
+    """Why an exercised grant keeps resources without a use; '' where a use would have shown, or none can go."""
+    resources = rule.body.resources or ("*",)
+    if observed >= terms.days_needed or not any({"*", "?"} & set(pattern) for pattern in resources):
+        return ""
+    if rule.service == AWS and not arn_formats(action):
+        return ""  # it has no resource to narrow
+    days = f"could be seen on {observed} days only; {terms.days_needed} are needed"
+    why = days if observed else terms.coverage.why_not(rule.service, action, rule.body.resources)
+    return f"its resources are not narrowed: {why}"
 
 
 def _attempts(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[Attempt, ...]:

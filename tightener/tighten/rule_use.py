@@ -11,6 +11,7 @@ from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.generalise import Reason, clipped, covered
 from tightener.tighten.grants import Grant, Status
+from tightener.tighten.moves import RuleMoves
 from tightener.tighten.pieces import UNSURE
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
 from tightener.tighten.segments import Seen, merged
@@ -33,9 +34,11 @@ class RuleUse:
 
     rule: Rule
     grants: tuple[Grant, ...]
-    seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values
+    seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values of what does not move
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
+    days_needed: int  # observed days without which nothing is called unexercised
+    moves: RuleMoves = field(default_factory=RuleMoves)
     _covers: dict[tuple[str, tuple[str, ...]], list[Reason] | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -54,32 +57,35 @@ class RuleUse:
         """The grants that stay: all but the unexercised ones."""
         return tuple(g for g in self.grants if g.status is not Status.UNEXERCISED)
 
+    @property
+    def staying(self) -> tuple[Grant, ...]:
+        """The grants of which something stays in the rule's own block: the kept ones that do not move as a whole."""
+        return tuple(g for g in self.kept if g.action not in self.moves.whole)
+
     def listed(self, pattern: str) -> bool:
         """Whether a wildcard has to become a list of what is kept of it.
 
-        It has to where some of its actions are unexercised, and where another text of the rule covers one of them:
-        narrowing that text would be in vain as long as the wildcard grants the same.
+        It has to where some of its actions are unexercised or move to approval, and where another text of the rule
+        covers one of them: narrowing that text would be in vain as long as the wildcard grants the same.
         """
         grants = self.of_pattern(pattern)
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
             return False
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
-        return any(g.status is Status.UNEXERCISED or g.id in others for g in grants)
-
-    def written(self, grant: Grant) -> str:
-        """How a kept action stands in the rule afterwards: as it was written, or by name where a wildcard goes."""
-        return grant.action if grant.is_wildcard and self.listed(grant.pattern) else grant.pattern
+        return any(g.status is Status.UNEXERCISED or g.id in others or g.action in self.moves.whole for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
-        """The kept actions grouped by what they were used on. One group = narrow the rule; several = split it.
+        """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it.
 
         Worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources.
         """
         if self._targets_once:
             return self._targets_once[0]
         singles: dict[str, list[Grant]] = {}
-        for grant in self.kept:
-            singles.setdefault(self.written(grant), []).append(grant)
+        listed = {pattern: self.listed(pattern) for pattern in dict.fromkeys(g.pattern for g in self.staying)}
+        for grant in self.staying:  # as it stands in the rule afterwards: by name where a wildcard goes
+            text = grant.action if grant.is_wildcard and listed[grant.pattern] else grant.pattern
+            singles.setdefault(text, []).append(grant)
         self._targets_once.append(self._targets(singles, self.rule.body.resources, self.rule.body.branches))
         return self._targets_once[0]
 
@@ -137,6 +143,7 @@ class RuleUse:
             g.status is not Status.EXERCISED
             or not g.evidence.uses  # only partial ones: nothing says that there was not more
             or g.evidence.unmapped
+            or g.observed_days < self.days_needed  # what would go might have been used unseen
             or (fold_action(self.rule.service, g.action), dimension) in self.frozen
             for g in grants
         ):

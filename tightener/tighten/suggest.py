@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import duckdb
@@ -10,39 +11,50 @@ import duckdb
 from tightener.model import Body
 from tightener.resources import query
 from tightener.tighten.compare import Comparison
+from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
-from tightener.tighten.rules import RULES
+from tightener.tighten.rules import RULES, deny_floor
+from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.segments import Seen
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
-def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> list[Suggestion]:
+def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> list[Suggestion]:
     """Every suggestion about every allow and approval rule that an edit may touch, in document order.
 
-    Rules reached through an alias are never edited, deny rules are never dropped or narrowed.
+    Rules reached through an alias are never edited, deny rules are never dropped or narrowed. `unmoved` are ids of
+    moves to approval that will not happen: they are listed, and the others leave room for what they would have moved.
     """
     seen = _seen(con)
+    moved = moves(con, comparison)
     found: list[Suggestion] = []
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
             continue
+        own = moved.get(rule.index, RuleMoves())
+        values = {(action, dimension): v for (index, action, dimension), v in seen.items() if index == rule.index}
         use = RuleUse(
             rule=rule,
             grants=grants,
-            seen={
-                (action, dimension): values
-                for (index, action, dimension), values in seen.items()
-                if index == rule.index
-            },
+            seen={**values, **own.stays},
             frozen=frozenset(
                 (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
             ),
             window_days=comparison.terms.window.days,
+            days_needed=comparison.terms.days_needed,
+            moves=own,
         )
+        stuck = [(move, one) for move, one in asked(use) if one.id in unmoved]
+        if stuck:
+            found.extend(one for _, one in stuck)
+            own = own.without([move for move, _ in stuck])
+            use = replace(
+                use, seen={**values, **own.stays}, moves=own, _covers={}, _rolled={}, _reasons={}, _targets_once=[]
+            )
         for propose in RULES:
             found.extend(propose(use))
-    return found
+    return [*found, *deny_floor.propose(comparison.policy, found)]
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
@@ -57,6 +69,8 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
     edits: dict[tuple[str, int], list[Edit]] = {}
     bodies: dict[tuple[str, int], Body] = {}
     for one in chosen:
+        if one.rule.index < 0:
+            continue
         key = (one.rule.agent, one.rule.index)
         edits.setdefault(key, []).append(one.edit)
         bodies[key] = one.rule.body

@@ -25,6 +25,7 @@ class Edit:
     parts: tuple[Body, ...] = ()  # split: the actions that leave the rule, with their own resources and branches
     asks: tuple[Body, ...] = ()  # what needs approval from now on; actions of which nothing stays are in `drop`, too
     ttl: str | None = None  # how long one approval of `asks` holds
+    deny: Body | None = None  # a deny rule that comes on top
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Suggestion:
     """One proposed edit with its reasons."""
 
     kind: str  # the name of its file in tighten/rules/
-    rule: Rule
+    rule: Rule  # a rule that it adds has the index -1
     title: str
     why: str
     evidence: Mapping[str, object]
@@ -57,7 +58,7 @@ class Suggestion:
 
 def _canonical(edit: Edit) -> object:
     said = (sorted(edit.drop), sorted(edit.replace.items()), edit.resources, edit.branches, edit.parts)
-    return (*said, edit.asks, edit.ttl) if edit.asks else said
+    return (*said, edit.asks, edit.ttl, edit.deny) if edit.asks or edit.deny else said
 
 
 def additions(chosen: Sequence[Suggestion]) -> dict[str, list[Addition]]:
@@ -67,6 +68,8 @@ def additions(chosen: Sequence[Suggestion]) -> dict[str, list[Addition]]:
         for rule in one.moved:
             addition = Addition(rule.effect, rule.service, rule.body, rule.index, rule.ttl)
             found.setdefault(rule.agent, []).append(addition)
+        if one.edit.deny is not None:
+            found.setdefault(one.rule.agent, []).append(Addition(Effect.DENY, one.rule.service, one.edit.deny))
     return found
 
 

@@ -244,6 +244,7 @@ class CloudTrail:
         Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
         """
         reading = _Reading(files)
+        con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
         con.execute(query("stage_cloudtrail_tables"))
         kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
         partitions = [(row["region"], row["partition"]) for row in rows("partition")]
@@ -259,7 +260,8 @@ class CloudTrail:
         self._lookups(con, reading)
         con.execute(query("stage_cloudtrail"))
         for name in (
-            "partition", "event_type", "map", "shape", "template", "error", "problem", "bad", "refused", "layer_name"
+            *("partition", "event_type", "map", "data_action", "shape", "template", "error", "problem", "bad"),
+            *("refused", "layer_name"),
         ):  # fmt: skip
             con.unregister(f"ct_{name}")
 
@@ -293,6 +295,9 @@ class CloudTrail:
         typed = [(number, request) for number, (request, row) in enumerate(found) if row["typed"]]
         mapping = [{"map": number, **row} for number, (_, row) in enumerate(found)]
         con.register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
+        named = dict.fromkeys(request.action for request, _ in found)
+        logged = [(action,) for action in named if observe.data_class(action)]
+        con.register("ct_data_action", _table({"action": pa.string()}, logged))
         known = [row for number, request in typed for row in _shape_rows(number, request)]
         con.register("ct_shape", pa.Table.from_pylist(known, schema=_SHAPE))
         ways = [row for number, request in typed for row in _template_rows(number, request)]

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import nsmallest
 
+from tightener.tighten.moves import ASK_FIRST, IN_BURSTS, NEW, Move
 from tightener.tighten.rule_use import RuleUse, Target, narrower
+from tightener.tighten.rules import ask_about_new, ask_first, ask_in_bursts
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing
+
+
+def asked(use: RuleUse) -> list[tuple[Move, Suggestion]]:
+    """What moves to approval, and the suggestion that says so."""
+    kinds = ((ASK_FIRST, ask_first), (IN_BURSTS, ask_in_bursts), (NEW, ask_about_new))
+    return [
+        pair
+        for name, kind in kinds
+        for pair in zip([m for m in use.moves.moves if m.kind == name], kind.propose(use), strict=True)
+    ]
+
+
+def moving(use: RuleUse) -> tuple[str, ...]:
+    """The ids of what moves to approval: what is narrowed without it would lose those uses."""
+    return tuple(suggestion.id for _, suggestion in asked(use))
 
 
 def narrow(
@@ -22,7 +39,7 @@ def narrow(
     patterns = pick(targets[0]) if len(targets) == 1 else None
     if patterns is None or not narrower(patterns, granted):
         return []
-    values = {one.value for g in use.kept for one in use.seen.get((g.action, dimension), ())}
+    values = {one.value for g in use.staying for one in use.seen.get((g.action, dimension), ())}
     before = "any" if granted is None else listing(granted)
     plural = "branches" if dimension == "branch" else "resources"
     return [
@@ -37,10 +54,10 @@ def narrow(
                 "distinct_values": len(values),
                 "examples": nsmallest(3, values),
                 "patterns": use.because(dimension, patterns),
-                "observed_days": min(g.observed_days for g in use.kept),
+                "observed_days": min(g.observed_days for g in use.staying),
             },
             edit=edit(patterns),
-            requires=(),
+            requires=moving(use),
         )
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tightener.model import Body
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import narrow_action
-from tightener.tighten.rules.narrowing import insufficient
+from tightener.tighten.rules.narrowing import insufficient, moving
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import listing, scope
 
@@ -44,7 +44,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
                 ]
             },
             edit=Edit(parts=parts),
-            requires=tuple(s.id for s in narrow_action.propose(use)),
+            requires=(*(s.id for s in narrow_action.propose(use)), *moving(use)),
         )
     ]
 

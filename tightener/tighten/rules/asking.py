@@ -1,0 +1,72 @@
+"""What the kinds that move uses to approval have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from heapq import nsmallest
+
+from tightener.model import Body, Effect
+from tightener.tighten.moves import Load, Move
+from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.suggestion import Edit, Suggestion
+from tightener.tighten.wording import count, listing
+
+
+def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]:
+    """One suggestion for each move of this kind: its calls need approval from now on, as narrowly as they were made."""
+    found = []
+    for move in use.moves.moves:
+        if move.kind != kind:
+            continue
+        body = _body(use, move)
+        where = f" on {_where(body)}" if _where(body) else ""
+        ttl = f", one approval holds {move.load.ttl}" if move.load.ttl else ""
+        found.append(
+            Suggestion(
+                kind=kind,
+                rule=use.rule,
+                title=f"Ask before {listing(body.actions)}{where}",
+                why=f"{why(move)}; {asked(move.load)}{ttl}",
+                evidence={
+                    "class": move.risk.value,
+                    "uses": move.load.uses,
+                    "requests": len(move.calls),
+                    "bursts": move.load.bursts,
+                    "approvals": move.load.approvals,
+                    "approvals_a_week": round(move.load.weekly, 1),
+                    "ttl": move.load.ttl,
+                    "examples": nsmallest(3, {call.resource or call.branch for call in move.calls} - {""}),
+                    "observed_days": move.grant.observed_days,
+                },
+                edit=Edit(
+                    drop=frozenset(body.actions) if move.grant.action in use.moves.whole else frozenset(),
+                    asks=(body,),
+                    ttl=move.load.ttl,
+                ),
+            )
+        )
+    return found
+
+
+def asked(load: Load) -> str:
+    """How often a person would be asked, in words."""
+    weekly = f", about {load.weekly:.0f} a week" if load.weekly >= 1 else ""
+    return f"{count(load.approvals, 'approval')} in {count(load.days, 'day')}{weekly}"
+
+
+def _body(use: RuleUse, move: Move) -> Body:
+    """The approval rule's body: what narrowing that very rule would make of it, so a second run leaves it alone."""
+    if move.literal:
+        return move.scope
+    rule = replace(use.rule, effect=Effect.REQUIRE_APPROVAL, body=move.scope)
+    grant = replace(move.grant, pattern=move.scope.actions[0])
+    part = RuleUse(rule, (grant,), move.seen(), use.frozen, use.window_days, use.days_needed)
+    (target,) = part.targets()
+    return part.body_of(target)
+
+
+def _where(body: Body) -> str:
+    branches = "" if body.branches in (None, ("*",)) else f"branches {listing(body.branches or ())}"
+    resources = "" if body.resources in (None, ("*",)) else listing(body.resources or (), 2)
+    return " of ".join(part for part in (branches, resources) if part)
