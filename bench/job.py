@@ -6,6 +6,9 @@ import json
 import resource
 import sys
 import time
+import uuid
+from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from tightener import cli, pipeline
 from tightener.config import Config
 from tightener.policy import document
 from tightener.services.catalogue import expand
+from tightener.tighten.generalise import generalise as patterns
+from tightener.tighten.segments import Seen
 
 HERE = Path(__file__).resolve().parent
 GATEWAY = {
@@ -80,7 +85,53 @@ def suggest(source: Path, folder: Path) -> None:
     project.con.close()
 
 
+class Distinct:
+    """So many different objects of one bucket, as an agent's years of work might leave them; gone through at will."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __iter__(self) -> Iterator[Seen]:
+        letters = "abcdefghijklmnopqrst"
+        for i in range(self._number):
+            day, kind = 20_683 + i * 90 // self._number, i % 10
+            month = f"2026/{8 + (day - 20_667) // 31:02d}"
+            if kind < 6:
+                name = f"raw/{month}/inv-{i}.pdf"
+            elif kind < 8:
+                name = f"jobs/{uuid.UUID(int=i * 0x9E3779B97F4A7C15 % 2**128)}/out.json"
+            elif kind < 9:
+                name = f"builds/{i * 0x9E3779B1 % 2**40:010x}/log.txt"
+            else:
+                name = f"people/{''.join(letters[i // 20**n % 20] for n in range(6))}/notes.txt"
+            yield Seen(f"arn:aws:s3:::work/{name}", day, day, i // 40)
+
+
+def walk(source: Path, folder: Path) -> None:  # noqa: ARG001 - every job has the same two arguments
+    """The baseline: the same values, looked at and let go. The source's name is their number."""
+    deque(Distinct(int(source.name)), maxlen=0)
+
+
+def generalise(source: Path, folder: Path) -> None:  # noqa: ARG001
+    """Different values to patterns, streamed. The source's name is their number."""
+    found = patterns("aws", "resource", Distinct(int(source.name)), ["*"])
+    assert found is not None
+    assert len(found) < 10, found
+
+
+def grow(source: Path, folder: Path) -> None:  # noqa: ARG001
+    """A growing log: nothing that the agent never does is allowed. The source's name is the number of events."""
+    sys.path.append(str(HERE.parent / "tests" / "tighten"))
+    from test_growing_log import PROBES, glob, learnt  # noqa: PLC0415 - lies with the tests
+
+    learnt_patterns = learnt(int(source.name))
+    reached = [value for kind, value in PROBES if any(glob(p, value) for p in learnt_patterns[kind])]
+    print(f"{len(PROBES) - len(reached)} of {len(PROBES)} probes refused")
+    assert not reached, reached
+
+
 JOBS = {"load_gateway": load_gateway, "load_cloudtrail": load_cloudtrail, "ingest": ingest, "suggest": suggest}
+JOBS |= {"walk": walk, "generalise": generalise, "grow": grow}
 
 
 def main() -> None:

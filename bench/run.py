@@ -1,6 +1,9 @@
 """Two ratios, each measured in one run against a baseline: DuckDB's bare typed load of the same files into a table.
 Then the agent benchmark, where TIGHTENER_REAL_DATA names a folder that holds its data (agents/agentdojo).
 
+Then what generalising very many different resources takes, against looking at each of them once, and whether a growing
+log makes a policy looser.
+
     make bench                      # or: python bench/run.py [--lines N] [--records N] [--runs N]
 
 Every measurement is a process of its own, so that its peak memory is its own; start-up (interpreter and imports) is not
@@ -27,6 +30,8 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=1_000_000, help="gateway lines")
     options.add_argument("--records", type=int, default=200_000, help="CloudTrail records")
     options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--resources", type=int, default=10_000_000, help="different resources of one agent")
+    options.add_argument("--events", type=int, default=1_000_000, help="of the log that grows")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="tightener-bench-") as folder:
         base = Path(folder)
@@ -35,7 +40,22 @@ def main() -> None:
         _generate("cloudtrail", asked.records, trail)
         _compare("gateway lines -> printed diff", "bare typed load", "suggest", "load_gateway", lines, asked.runs)
         _compare("CloudTrail files -> database", "bare typed read_json", "ingest", "load_cloudtrail", trail, asked.runs)
+    _distinct(asked.resources)
+    print(f"\na log of {asked.events:,} events: {_say('grow', asked.events)}")
     _agents()
+
+
+def _distinct(number: int) -> None:
+    """Twice: a tenth and the whole, to see that it is linear and that memory does not grow with it."""
+    print("\ndifferent resources -> patterns, against going through them")
+    for some in (number // 10, number):
+        bare, ours = _measure("walk", Path(str(some))), _measure("generalise", Path(str(some)))
+        print(f"  {some:>12,}   {bare['seconds']:7.2f} s   {ours['seconds']:7.2f} s   peak {ours['peak_mb']:6,.0f} MB")
+
+
+def _say(job: str, number: int) -> str:
+    command = [sys.executable, str(HERE / "job.py"), job, str(number), "."]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0]
 
 
 def _agents() -> None:

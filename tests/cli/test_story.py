@@ -59,6 +59,40 @@ def test_suggest_prints_the_gold_proposal(story: Path, agent: str) -> None:
     check_gold(f"suggest-{agent}.txt", out)
 
 
+def test_next_months_work_goes_on(story: Path, tmp_path: Path) -> None:
+    """The daily, the monthly and the quarterly jobs under the tightened policy, on names that no log has seen yet."""
+    base = tmp_path / "sample logs"
+    shutil.copytree(story, base)
+    assert call(base, "suggest", "--agent", "claude-invoice-01", "--write")[0] == 0
+    data = "arn:aws:s3:::invoice-data"
+    work = {
+        ("s3:GetObject", f"{data}/raw/2026/12/inv-99001.pdf"): True,
+        ("s3:GetObject", f"{data}/raw/2027/01/inv-100001.pdf"): True,
+        ("s3:ListBucket", f"{data}/raw/2027/01/"): True,
+        ("s3:GetObject", f"{data}/raw/quarterly/2026-Q4.csv"): True,
+        ("s3:PutObject", f"{data}/processed/2027/01/inv-100001.json"): True,
+        ("s3:PutObject", f"{data}/processed/statements/2026-11.pdf"): True,
+        ("s3:PutObject", f"{data}/processed/statements/2027-01.pdf"): True,
+        ("s3:GetObject", f"{data}/raw/2026/12/secrets.env"): False,
+        ("s3:GetObject", f"{data}/raw/private/2026/12/inv-99001.pdf"): False,
+        ("s3:PutObject", f"{data}/processed/index.html"): False,
+    }
+    for (action, resource), allowed in work.items():
+        words = ["--agent", "claude-invoice-01", "--service", "aws", "--action", action, "--resource", resource]
+        code, out, _ = call(base, "decide", "policy.yaml", *words)
+        assert out.startswith("allowed") == allowed, (code, resource, out)
+
+
+def test_explain_says_what_made_each_pattern(story: Path) -> None:
+    _, out, _ = call(story, "suggest", "--agent", "claude-invoice-01", "--json")
+    (one,) = (s for s in json.loads(out)["suggestions"] if s["line"] == 21)
+    code, out, _ = call(story, "explain", one["id"], "--agent", "claude-invoice-01")
+    assert code == 0
+    flat = " ".join(out.split())
+    assert "statements/20??-??.pdf: calendar" in flat.replace(" ", "").replace(":calendar", ": calendar")
+    assert "2026-08-31" in flat
+
+
 @pytest.mark.parametrize("command", ["compare", "suggest"])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_json_is_the_gold_document(story: Path, agent: str, command: str) -> None:

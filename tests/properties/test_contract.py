@@ -54,7 +54,7 @@ SERVICES = {
     "stripe": ["invoices:read", "invoices:create", "customers:read", "refunds:create"],
     "crm": ["read", "export"],
 }
-RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z"]
+RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z", "acme/2026-10/x", "acme/2026-11/x"]
 BRANCHES = ["", "main", "feature/x", "feature/y"]
 ACTION_PATTERNS = {
     "git": ["clone", "fetch", "push", "pull", "*", "p*"],
@@ -72,7 +72,7 @@ UNIVERSE = [
     (s, a, r, b)
     for s, actions in SERVICES.items()
     for a in [*actions, "other"]
-    for r in [*RESOURCES, "acme/new", "zzz"]
+    for r in [*RESOURCES, "acme/new", "acme/2026-12/x", "zzz"]
     for b in ([*BRANCHES, "feature/new", "other"] if s == "git" else [""])
 ]
 
@@ -165,7 +165,7 @@ OTHER = [
 
 INSERT = (
     "INSERT INTO event SELECT 1, unnest($position), 0, 'gateway', unnest($native_id), unnest($time), unnest($agent), "
-    "'', 's', unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
+    "'', unnest($session), unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
     "unnest($outcome), 'allow', NULL, '', false, false, true, 0"
 )
 
@@ -204,6 +204,7 @@ def insert(con: duckdb.DuckDBPyConnection, log: list[tuple[int, Event]], agent: 
                 "native_id": [f"{agent}{number}" for number, _ in log],
                 "time": [MORNING + timedelta(days=event.day, seconds=number) for number, event in log],
                 "agent": [agent] * len(log),
+                "session": [f"s{number % 5}" for number, _ in log],
                 "service": [event.service for _, event in log],
                 "action": [event.action for _, event in log],
                 "resource": [event.resource for _, event in log],

@@ -34,6 +34,7 @@ class _Tier:
     answer: Answer
     boxes: tuple[Box, ...]
     test: _Test
+    of_resource: Callable[[str], object] | None  # the same, where no box names a branch
 
 
 class Authoriser:
@@ -57,8 +58,17 @@ class Authoriser:
 
     def levels(self, service: str, action: str, targets: Iterable[tuple[str, str]]) -> list[Level]:
         """The levels of one action on many (resource, branch), in their order."""
-        tiers = [(tier.test, tier.answer.level) for tier in self._compiled(service, action)]
-        found: list[Level] = []
+        compiled = self._compiled(service, action)
+        if all(tier.of_resource for tier in compiled):  # a column at a time: several times faster
+            resources = [resource for resource, _ in targets]
+            found = [Level.REFUSED] * len(resources)
+            for tier in reversed(compiled):
+                hits = map(tier.of_resource or bool, resources)
+                level = tier.answer.level
+                found = [level if hit else other for hit, other in zip(hits, found, strict=True)]
+            return found
+        tiers = [(tier.test, tier.answer.level) for tier in compiled]
+        found = []
         for resource, branch in targets:
             short = normalise_branch(branch)
             for test, level in tiers:
@@ -85,7 +95,8 @@ class Authoriser:
             for answer, boxes in zip(_ANSWERS, self._services[service], strict=True):
                 own = tuple(box for box in boxes if matches(box.action, folded))
                 if own:
-                    tiers.append(_Tier(answer, own, _test(own)))
+                    of_resource = _one_of([b.resource for b in own]) if all(b.branch == ANY for b in own) else None
+                    tiers.append(_Tier(answer, own, _test(own), of_resource))
             self._tiers[key] = tuple(tiers)
         return self._tiers[key]
 
@@ -120,7 +131,7 @@ def _patterns(boxes: Sequence[Box]) -> set[tuple[str, str]]:
     return {(box.resource, box.branch) for box in boxes}
 
 
-def _one_of(patterns: Sequence[str]) -> Callable[[str], bool]:
+def _one_of(patterns: Sequence[str]) -> Callable[[str], object]:
     """A test whether any of the patterns matches: a look-up for those without wildcards, one regex for the others."""
     if ANY in patterns:
         return lambda _value: True
@@ -129,4 +140,6 @@ def _one_of(patterns: Sequence[str]) -> Callable[[str], bool]:
     if not wild:
         return plain.__contains__
     full = re.compile("|".join(wild)).fullmatch
+    if not plain:
+        return full
     return lambda value: value in plain or full(value) is not None

@@ -114,7 +114,7 @@ def _of_suggestion(proposal: Proposal, one: Suggestion, left_out: str) -> Story:
         *([("left out", left_out)] if left_out else []),
         ("why", one.why),
         ("line", str(one.rule.place)),
-        *((name.replace("_", " "), str(value)) for name, value in one.evidence.items()),
+        *((name.replace("_", " "), _said(name, value)) for name, value in one.evidence.items()),
     ]
     document = {
         "schema": "tightener.explain/1",
@@ -124,6 +124,17 @@ def _of_suggestion(proposal: Proposal, one: Suggestion, left_out: str) -> Story:
         "sql": query("evidence"),
     }
     return Story(f"suggestion {one.id}", document, tuple(facts), sql=query("evidence"))
+
+
+def _said(name: str, value: object) -> str:
+    """A piece of evidence as a reader wants it: of patterns, a line each with what made it."""
+    if name != "patterns" or not isinstance(value, list):
+        return str(value)
+    lines = []
+    for pattern in value:
+        uses = ", ".join(f"{w['value']} on {w['day']}" for w in pattern["witnesses"])
+        lines.append(f"{pattern['pattern']}: {pattern['because']}{f' ({uses})' if uses else ''}")
+    return "\n".join(lines)
 
 
 def event(con: duckdb.DuckDBPyConnection, what: str) -> Story | None:

@@ -1,236 +1,204 @@
-"""From the values that were used to the patterns that a rule should hold: the first, simple rule, behind one function.
+"""From the values that were used to the patterns that a rule should hold.
 
-Few recurring values are listed. Values that come and go are covered by the longest separator-bounded prefix that they
-share, cut before the first segment that follows the calendar or is an id: `raw/2026/09/...` must not become a rule that
-breaks next month. A guarded part (bucket, repository, table, argument name, a branch without `/`) is listed or
-left as it was granted, never generalised. The result never leaves what was granted.
+Values are cut into their guarded head and the segments behind it (`segments`), ids in them are opened (`slots`,
+`rollup`), and what is under one head makes a trie, which says what is listed, what a wildcard covers and what is left
+(`trie`). What comes out does not depend on what was granted. Only then it is clipped: each pattern stays where
+something granted contains it; where nothing does, what was granted stays. So tightening what was tightened changes
+nothing: every pattern that was written is granted then, by itself.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, timedelta
-from operator import itemgetter
-from os.path import commonprefix
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tightener.policy.patterns import contains, to_regex
-from tightener.services import shell, sql
-from tightener.services.semantics import safe_as_pattern
+from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
+from tightener.tighten.rollup import FEW, Groups, Heads, TooMany, roll_up
+from tightener.tighten.segments import Schema, Seen, family, is_sensitive
+from tightener.tighten.slots import SPACE, agrees, slot
+from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Trie
 
-MOST_LISTED = 8  # recurring values under one container that are listed one by one
-MOST_PATTERNS = 20  # a longer list is no easier to review than what was granted
-_HOPELESS = 1000  # patterns after which it is not worth going on
-_SEPARATOR = re.compile(r"[/:]")
-_LAST = chr(0x10FFFF)
-_EPOCH = date(1970, 1, 1)
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?=$|[^\d]|(?:0[1-9]|1[0-2])(?:$|[^\d]|[0-3]\d))")
-_VOLATILE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # UUID
-    r"|(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{12,}(?![0-9a-zA-Z])"  # digest
-    r"|(?<!\d)\d{6,}(?!\d)",  # serial number, epoch
-    re.IGNORECASE,
-)
+_SENTENCE = re.compile(r"\S+\s+\S+\s+\S")  # three words; names of people and places mostly have two
+_WILD = re.compile(r"[*?]")
 
 
-class Seen(NamedTuple):
-    """One value of a dimension with the first and the last day of its use, as days since 1970.
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A pattern of an answer with what made it. A wildcard that the evidence makes has two dated witnesses."""
 
-    A tuple of numbers: there may be a hundred thousand of them.
-    """
-
-    value: str
-    first: int
-    last: int
+    pattern: str
+    why: Why
+    witnesses: tuple[Witness, ...]
 
 
-def generalise(service: str, dimension: str, seen: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
+def generalise(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
     """The patterns that cover every value and stay inside `granted`; None where nothing narrower can be said.
 
     `dimension` is "resource" or "branch"; `granted` are the rule's patterns ("*" for a missing key). The values are
-    distinct. The result is ordered by the granted pattern that each came from, then by text, and does not depend on the
-    order of `seen`.
+    distinct, and are gone through twice where a granted pattern stays. The result is ordered by the granted pattern
+    that each came from, then by text, and does not depend on the order of the values.
     """
-    values = sorted(seen)
-    found = _once(service, dimension, values, granted)
-    if len(granted) > 1:  # what came from different patterns may fit together better under the result
-        for _ in range(MOST_PATTERNS):
-            again = None if found is None else _once(service, dimension, values, found)
-            if again in (None, found):
-                break
-            found = again
+    found = reasons(service, dimension, values, granted)
+    return None if found is None else tuple(one.pattern for one in found)
+
+
+def reasons(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
+    """The same, each pattern with what made it."""
+    every = cover(service, dimension, values)
+    return None if every is None else clipped(every, values, granted)
+
+
+def cover(service: str, dimension: str, values: Iterable[Seen]) -> list[Reason] | None:
+    """What covers the values, whatever was granted; None where they are absent or of too many kinds.
+
+    A reason without a pattern stands for values of which nothing narrower than what was granted can be said.
+    """
+    try:
+        return covered(dimension, roll_up(service, dimension, values))
+    except TooMany:
+        return None
+
+
+def covered(dimension: str, heads: Heads) -> list[Reason] | None:
+    """The same for values that were rolled up."""
+    if not heads or any(not head and "" in groups for (head, _), groups in heads.items()):
+        return None  # an absent value: there is nothing to narrow by
+    return _cover(dimension, heads)
+
+
+def _cover(dimension: str, heads: Heads) -> list[Reason]:
+    until = max(group.last for groups in heads.values() for group in groups.values())
+    left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
+    found: dict[str, dict[str, Reason]] = {}
+    for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
+        head, schema = key
+        argument = head.partition("=")[0] + "=" if schema.is_argument else ""
+        made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
+        found.setdefault(argument, {}).update((one.pattern, one) for one in made)
+    for argument, made_of in found.items():
+        if argument and len(made_of) > MOST_PATTERNS:
+            found[argument] = {"": _left_over(argument)}
+    return _without_covered([one for made_of in found.values() for one in made_of.values()])
+
+
+def _growing(heads: Heads, until: int) -> set[tuple[str, Schema]]:
+    """The guarded heads of a sort of which new ones keep appearing."""
+    families: defaultdict[tuple[str, bool], list[tuple[str, Schema]]] = defaultdict(list)
+    for head, schema in heads:
+        if schema.kind not in {"argument", "literal"}:
+            families[family(head), head.endswith("/")].append((head, schema))
+    found: set[tuple[str, Schema]] = set()
+    for keys in families.values():
+        if len(keys) < FEWEST_GROWING:
+            continue
+        births = [
+            min((day, row) for group in heads[key].values() for day, (_, row) in group.births.items() if row)
+            for key in keys
+            if any(row for group in heads[key].values() for _, row in group.births.values())
+        ]
+        settled = (min(group.first for key in keys for group in heads[key].values()) + until) / 2
+        if pair(sorted(one for one in births if one[0] > settled)):
+            found.update(keys)
     return found
 
 
-def _once(service: str, dimension: str, values: Sequence[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
-    homes = _homes(values, granted)
-    if homes is None:
-        return None
-    found: set[tuple[int, str]] = set()
-    for home, under in sorted(homes.items()):
-        for fixed, group in _runs(under, lambda value: container(service, dimension, value)):
-            patterns = _group(group, fixed)
-            if patterns is None:
-                return None
-            found.update((home, p if contains(granted[home], p) else granted[home]) for p in patterns)
-            if len(found) > _HOPELESS:
-                return None
-    ordered = [pattern for _, pattern in sorted(found)]
-    if set(ordered) == set(granted):
-        return tuple(granted)
-    if len(ordered) > MOST_PATTERNS:
-        return None
-    kept = _without_covered(ordered)
-    if set(kept) == set(granted):
-        return tuple(granted)
-    return tuple(kept)
+def _ends(head: str, schema: Schema, groups: Groups) -> bool:
+    """Whether a guarded head says the month, or a shorter time, in which it is used: the next one has another name."""
+    if schema.kind in {"argument", "literal"} or not (found := slot(head)):
+        return False
+    if not found.dated.year or found.dated.level == "year":
+        return False
+    births = [(day, number) for group in groups.values() for day, (number, _) in group.births.items()]
+    fitting = sum(number for day, number in births if agrees(found.dated, day))
+    return fitting >= AGREEMENT * sum(number for _, number in births)
 
 
-def _homes(seen: Sequence[Seen], granted: Sequence[str]) -> dict[int, list[Seen]] | None:
-    """The values under the first granted pattern that matches each.
-
-    None where a value is absent, or where only an expansion of the rule covers it: there is nothing to narrow by.
-    """
-    tests = [re.compile(to_regex(pattern)).fullmatch for pattern in granted]
-    if seen and not seen[0].value:
-        return None
-    if len(tests) == 1:
-        return {0: list(seen)} if all(map(tests[0], map(itemgetter(0), seen))) else None
-    homes: dict[int, list[Seen]] = {}
-    for one in seen:
-        for home, test in enumerate(tests):
-            if test(one.value):
-                homes.setdefault(home, []).append(one)
-                break
+def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int) -> list[Reason]:
+    """What covers the values of one head."""
+    argument = head.partition("=")[0] + "=" if schema.is_argument else ""
+    if _WILD.search(argument or head):
+        return [_left_over("")]  # a guarded part is never written with a wildcard
+    if schema.kind == "argument" and _is_text(groups):
+        return [_reason(f"{argument}*", Piece("", Why.TEXT, tuple(groups)), groups)]
+    if schema.separator is None:
+        return [
+            _reason(text, Piece("", Why.LISTED, ("",)), groups) if (text := written(head)) else _left_over(argument)
+        ]
+    protected = dimension == "branch" and is_sensitive(dimension, head.rstrip("/"))
+    found: list[Reason] = []
+    number = sum(group.number for group in groups.values())
+    for piece in Trie(head, schema.separator, dimension, until, number).pieces(groups):
+        text = written(head + piece.text)
+        if text is None or piece.why is Why.GRANTED or (protected and piece.why not in {Why.LISTED, Why.NUMBERED}):
+            found.append(_left_over(argument))
         else:
-            return None
-    return homes
+            found.append(_reason(text, piece, groups))
+    return found
 
 
-def _runs(values: Sequence[Seen], head_of: Callable[[str], str]) -> Iterator[tuple[str, Sequence[Seen]]]:
-    """Sorted values cut into runs of the same head, in the order of the values.
-
-    A head that two values share, or that is not the whole of a value, is the head of all that begins with it: so the
-    end of a run is looked up.
-    """
-    start = 0
-    while start < len(values):
-        value = values[start].value
-        head = head_of(value)
-        end = start + 1
-        if head != value or (end < len(values) and head_of(values[end].value) == head):
-            end = bisect_right(values, head + _LAST, start, key=itemgetter(0))
-        yield head, values[start:end]
-        start = end
+def _left_over(argument: str) -> Reason:
+    return Reason(f"{argument}*" if argument else "", Why.GRANTED, ())
 
 
-def container(service: str, dimension: str, value: str) -> str:
-    """The guarded head of a value, up to and with its separator; the whole value where all of it is guarded."""
-    if dimension == "branch":
-        head, slash, _ = value.partition("/")
-        return head + slash if slash else value
-    if service == "aws" and value.startswith("arn:") and value.count(":") >= 5:
-        fields = value.split(":", 5)
-        head, tail = ":".join(fields[:5]) + ":", fields[5]
-        if fields[2] == "s3":
-            bucket, slash, _ = tail.partition("/")
-            return head + bucket + slash
-        parts = re.split(r"([/:])", tail, maxsplit=2)  # type, separator, name, separator, rest
-        return head + "".join(parts[:4])
-    if service == "tools":
-        if shell.is_command(value) or shell.is_literal(value) or sql.is_literal(value):
-            return value  # `git status*` also matches `git status --output=/etc/passwd`
-        name, equals, _ = value.partition("=")
-        return name + equals
-    if service in {"git", "github"}:
-        return value
-    return ""
+def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
+    rows = [groups[row] for row in piece.rows]
+    witnesses: tuple[Witness, ...] | None = two_witnesses(rows)
+    if piece.why not in EVIDENCED and (witnesses is None or piece.why in BY_NAME):
+        firsts = [(day, row) for group in rows for day, (_, row) in group.births.items() if row is not None]
+        witnesses = tuple(Witness(row.value.replace(SPACE, " "), day) for day, row in sorted(firsts)[:1])
+    return Reason(text, piece.why, witnesses or ())
 
 
-def _group(values: Sequence[Seen], fixed: str) -> list[str] | None:
-    """The patterns for the values under one container; None where a value must not be written down."""
-    if fixed.endswith("=") and any(" " in one.value[len(fixed) :] for one in values):
-        return [fixed + "*"]  # free text: a list of sentences would be no policy
-    families: dict[str, list[Seen]] = {}
-    for head, run in _runs(values, lambda value: _family(value, fixed)):
-        families.setdefault(head if _SEPARATOR.match(head[-1:]) else fixed, []).extend(run)
-    if len(families) > MOST_LISTED:
-        return [fixed + "*"]
-    patterns: list[str] = []
-    for family in families.values():
-        listed = _listed(family, fixed)
-        if listed is not None:
-            patterns.extend(listed)
-            continue
-        head = _bounded(_steady_prefix(family, fixed), fixed)
-        if safe_as_pattern(head) != head:
-            return None
-        patterns.append(head + "*")
-    return patterns
+def _is_text(groups: Groups) -> bool:
+    """Whether most values are sentences, which are not to be told apart by their characters; few steady ones are."""
+    number = sum(group.number for group in groups.values())
+    if number <= FEW and all(group.steady == group.number for group in groups.values()):
+        return False
+    return 2 * sum(group.number for text, group in groups.items() if _SENTENCE.search(text)) >= number
 
 
-def _family(value: str, fixed: str) -> str:
-    """The first segment behind the container: what lies under different ones is generalised apart."""
-    found = _SEPARATOR.search(value, len(fixed))
-    return value[: found.end()] if found else value
-
-
-def _listed(family: Sequence[Seen], fixed: str) -> list[str] | None:
-    """The values themselves, where they are few and most of them recur (or are guarded as a whole); else None."""
-    if len(family) > MOST_LISTED:
+def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
+    """The patterns that something granted contains, in the order of the first that does, and the granted ones that
+    stay: over values that no such pattern matches, and over too many patterns."""
+    homes: defaultdict[int, list[Reason]] = defaultdict(list)
+    complete = True
+    for one in every:
+        home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if one.pattern else None
+        if home is None:
+            complete = False
+        else:
+            homes[home].append(one)
+    left = {granted[home] for home, some in homes.items() if len(some) > MOST_PATTERNS}
+    kept = {one.pattern: (home, one) for home, some in homes.items() if granted[home] not in left for one in some}
+    if not complete:
+        fits = re.compile("|".join(map(to_regex, [*kept, *left])) or "(?!)").fullmatch
+        tests = [(pattern, re.compile(to_regex(pattern)).fullmatch) for pattern in granted]
+        for seen in values:
+            if not fits(seen.value):
+                home_of = next((pattern for pattern, test in tests if test(seen.value)), None)
+                if home_of is None:
+                    return None  # only an expansion of the rule covers it
+                left.add(home_of)
+    found = [entry for entry in kept.values() if not any(_covers(g, entry[1].pattern, left) for g in left)]
+    if not found and left == set(granted):
         return None
-    recurring = 2 * sum(one.first < one.last for one in family) >= len(family)
-    steady = all(_steady(one.value, fixed, one.first, one.last) == len(one.value) for one in family)
-    if not (recurring and steady) and any(one.value != fixed for one in family):
-        return None
-    literals = [safe_as_pattern(one.value) for one in family]
-    return None if None in literals else [literal for literal in literals if literal is not None]
+    found += [(granted.index(pattern), Reason(pattern, Why.GRANTED, ())) for pattern in left if pattern not in kept]
+    if {one.pattern for _, one in found} == set(granted):
+        found = [(granted.index(one.pattern), one) for _, one in found]
+    return tuple(one for _, one in sorted(found, key=lambda entry: (entry[0], entry[1].pattern)))
 
 
-def _steady_prefix(family: Sequence[Seen], fixed: str) -> str:
-    """What all values begin with, up to the first segment that follows the calendar or is an id.
-
-    What sorted texts share, the first and the last of them share.
-    """
-    shared = commonprefix([family[0].value, family[-1].value])
-    first, last = min(one.first for one in family), max(one.last for one in family)
-    return shared[: _steady(shared, fixed, first, last)]
+def _without_covered(every: Sequence[Reason]) -> list[Reason]:
+    """The reasons without those whose pattern another one contains."""
+    wild = [one.pattern for one in every if _WILD.search(one.pattern)]
+    return [one for one in every if not one.pattern or not any(_covers(w, one.pattern, wild) for w in wild)]
 
 
-def _steady(value: str, fixed: str, first: int, last: int) -> int:
-    """How many characters stand before the first segment that follows the calendar or is an id, `fixed` at least."""
-    start = len(fixed)
-    near = range(_year(first) - 1, _year(last) + 2)
-    while start < len(value):
-        found = _SEPARATOR.search(value, start)
-        end = found.end() if found else len(value)
-        segment = value[start:end]
-        if any(int(year) in near for year in _YEAR.findall(segment)) or _VOLATILE.search(segment):
-            return start
-        start = end
-    return len(value)
-
-
-def _year(day: int) -> int:
-    return (_EPOCH + timedelta(days=day)).year
-
-
-def _bounded(prefix: str, fixed: str) -> str:
-    """The prefix cut behind its last separator, never shorter than the container."""
-    ends = [m.end() for m in _SEPARATOR.finditer(prefix) if m.end() >= len(fixed)]
-    return prefix[: ends[-1]] if ends else fixed
-
-
-def _without_covered(patterns: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    for i, pattern in enumerate(patterns):
-        wider = (
-            other
-            for j, other in enumerate(patterns)
-            if j != i and contains(other, pattern) and (not contains(pattern, other) or j < i)
-        )
-        if next(wider, None) is None and pattern not in kept:
-            kept.append(pattern)
-    return kept
+def _covers(outer: str, inner: str, among: Iterable[str]) -> bool:
+    """Whether `inner` can go because `outer` contains it; of two patterns `among` which that goes both ways, one."""
+    if outer == inner or not inner.startswith(_WILD.split(outer, maxsplit=1)[0]) or not contains(outer, inner):
+        return False
+    return inner not in among or not contains(inner, outer) or outer < inner

@@ -25,9 +25,9 @@ from tightener.policy.patterns import contains
 from tightener.resources import query
 from tightener.services.semantics import fold_action, normalise_branch, safe_as_pattern
 from tightener.tighten.compare import Comparison
-from tightener.tighten.generalise import Seen, container
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.risk import Risk, RiskClass, risk, scoped, worst
+from tightener.tighten.segments import Seen, fixed_head, merged
 
 ASK_FIRST, IN_BURSTS, NEW = "ask_first", "ask_in_bursts", "ask_about_new"
 MOST_A_WEEK = 10  # approvals: two a working day
@@ -49,6 +49,7 @@ class Call:
     first: int
     last: int
     partial: str = ""  # the dimensions that the log hides, where there is a pattern instead of a value
+    session: int = -1  # that used it first; -1 where that is no evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +128,17 @@ def moves(con: duckdb.DuckDBPyConnection, comparison: Comparison) -> dict[int, R
 
 def seen_of(action: str, calls: Iterable[Call]) -> dict[tuple[str, str], tuple[Seen, ...]]:
     """The distinct resources and branches of some calls, sorted, with the days of their use."""
-    found: dict[tuple[str, str], dict[str, Seen]] = {(action, "resource"): {}, (action, "branch"): {}}
-    for one in calls:
-        for dimension, value in (("resource", one.resource), ("branch", one.branch)):
-            if dimension in one.partial:
-                continue
-            old = found[action, dimension].get(value)
-            low, high = (one.first, one.last) if old is None else (min(old.first, one.first), max(old.last, one.last))
-            found[action, dimension][value] = Seen(value, low, high)
-    return {key: tuple(sorted(values.values())) for key, values in found.items()}
+    calls = tuple(calls)
+    return {
+        (action, dimension): tuple(
+            merged(
+                Seen(one.resource if dimension == "resource" else one.branch, one.first, one.last, one.session)
+                for one in calls
+                if dimension not in one.partial
+            )
+        )
+        for dimension in ("resource", "branch")
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,7 @@ def _new(service: str, risky: Sequence[Call], every: Sequence[Call], window: Win
     edge = (window.last - _EPOCH).days - NEW_DAYS
     groups: dict[tuple[str, str], list[Call]] = {}
     for call in every:
-        key = (container(service, "resource", call.resource), container(service, "branch", call.branch))
+        key = (fixed_head(service, "resource", call.resource), fixed_head(service, "branch", call.branch))
         groups.setdefault(key, []).append(call)
     found = []
     for key, group in groups.items():

@@ -22,9 +22,9 @@ from tightener.policy.patterns import matches
 from tightener.policy.rules import ANY, boxes, effective
 from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.compare import Comparison
-from tightener.tighten.generalise import container
 from tightener.tighten.grants import Status
 from tightener.tighten.risk import APPROVAL_SHARE, RiskClass, risks, worst
+from tightener.tighten.segments import fixed_head
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -88,7 +88,7 @@ def scope(service: str, pattern: str) -> Scope:
         if len(fields) < 6 or head.count(":") < 5:
             named = [len(fields) > at and fields[at] != "" and not set(fields[at]) & set("*?") for at in (2, 4)]
             return Scope.SERVICE if named[0] else Scope.ACCOUNT if named[1] else Scope.ANY
-        own = container(service, "resource", head + "\0")
+        own = fixed_head(service, "resource", head + "\0")
         if "\0" in own or not own:
             return Scope.SERVICE  # the wildcard stands in the name of a bucket or table, or before it
         return Scope.CONTAINER if head == own else Scope.PREFIX

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
-from tightener.tighten.generalise import Seen, generalise
+from tightener.tighten.generalise import Reason, clipped, covered
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import RuleMoves
+from tightener.tighten.pieces import UNSURE
+from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
+from tightener.tighten.segments import Seen, merged
+
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,16 @@ class Target:
     actions: tuple[str, ...]
     resources: tuple[str, ...] | None
     branches: tuple[str, ...] | None
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources."""
+
+    covers: dict[tuple[str, tuple[str, ...]], list[Reason] | None] = field(default_factory=dict)
+    rolled: dict[tuple[str, str], Heads] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], Reason] = field(default_factory=dict)
+    targets: tuple[Target, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,15 @@ class RuleUse:
     days_needed: int  # observed days without which nothing is called unexercised
     moves: RuleMoves = field(default_factory=RuleMoves)
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
-    _targets_once: list[tuple[Target, ...]] = field(default_factory=list, compare=False, repr=False)
+    _known: _Known = field(default_factory=_Known, compare=False, repr=False)
+
+    def with_moves(self, moves: RuleMoves, seen: Mapping[tuple[str, str], tuple[Seen, ...]]) -> RuleUse:
+        """The same with other moves, and the values of what does not move then."""
+        return replace(self, moves=moves, seen=seen, _known=_Known())
+
+    def without_questions(self) -> RuleUse:
+        """The same where a person has refused that what is unused moves to approval."""
+        return replace(self, asks_unused=False, _known=_Known())
 
     def of_pattern(self, pattern: str) -> tuple[Grant, ...]:
         """The grants that one action as written covers, those included that the rule writes out beside it."""
@@ -89,19 +113,16 @@ class RuleUse:
         return any(g.goes or g.id in leaving or (g.id in others and g.status is Status.EXERCISED) for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
-        """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it.
-
-        Worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources.
-        """
-        if self._targets_once:
-            return self._targets_once[0]
+        """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it."""
+        if self._known.targets is not None:
+            return self._known.targets
         singles: dict[str, list[Grant]] = {}
         listed = {pattern: self.listed(pattern) for pattern in dict.fromkeys(g.pattern for g in self.staying)}
         for grant in self.staying:  # as it stands in the rule afterwards: by name where a wildcard goes
             text = grant.action if grant.is_wildcard and listed[grant.pattern] else grant.pattern
             singles.setdefault(text, []).append(grant)
-        self._targets_once.append(self._targets(singles, self.rule.body.resources, self.rule.body.branches))
-        return self._targets_once[0]
+        found = self._known.targets = self._targets(singles, self.rule.body.resources, self.rule.body.branches)
+        return found
 
     def _targets(
         self,
@@ -162,15 +183,54 @@ class RuleUse:
             for g in grants
         ):
             return None
-        pooled: dict[str, Seen] = {}
-        for grant in grants:
-            for one in self.seen.get((grant.action, dimension), ()):
-                old = pooled.setdefault(one.value, one)
-                if old is not one:
-                    pooled[one.value] = Seen(one.value, min(old.first, one.first), max(old.last, one.last))
+        actions = tuple(grant.action for grant in grants)
+        parts = [self.seen.get((action, dimension), ()) for action in actions]
+        pooled = parts[0] if len(parts) == 1 else merged(*parts)
         if not pooled:
             return None
-        return generalise(self.rule.service, dimension, pooled.values(), granted if granted is not None else ("*",))
+        if (dimension, actions) not in self._known.covers:  # asked again under what it was narrowed to
+            self._known.covers[dimension, actions] = self._cover(dimension, actions, parts, pooled)
+        every = self._known.covers[dimension, actions]
+        found = None if every is None else clipped(every, pooled, granted if granted is not None else ("*",))
+        if found is None:
+            return None
+        self._known.reasons.update(((dimension, one.pattern), one) for one in found)
+        return tuple(one.pattern for one in found)
+
+    def _cover(
+        self,
+        dimension: str,
+        actions: tuple[str, ...],
+        parts: Sequence[Sequence[Seen]],
+        pooled: Sequence[Seen],
+    ) -> list[Reason] | None:
+        """What covers the values of these actions. What was rolled up for one of them is used again for several."""
+        try:
+            for action, values in zip(actions, parts, strict=True):
+                if (dimension, action) not in self._known.rolled and len(pooled) == sum(map(len, parts)):
+                    self._known.rolled[dimension, action] = roll_up(self.rule.service, dimension, values)
+            if len(pooled) < sum(map(len, parts)):  # some value was used by two of them
+                return covered(dimension, roll_up(self.rule.service, dimension, pooled))
+            rolled = [self._known.rolled[dimension, action] for action in actions]
+            return covered(dimension, rolled[0] if len(rolled) == 1 else joined(dimension, rolled))
+        except TooMany:
+            return None
+
+    def because(self, dimension: str, patterns: Sequence[str]) -> list[dict[str, object]]:
+        """What made each of these patterns of a target, with the dated uses that bear it out."""
+        return [
+            {
+                "pattern": one.pattern,
+                "because": one.why.value,
+                "witnesses": [{"value": w.value, "day": str(_EPOCH + timedelta(days=w.day))} for w in one.witnesses],
+            }
+            for pattern in patterns
+            if (one := self._known.reasons.get((dimension, pattern)))
+        ]
+
+    def thin(self, dimension: str, patterns: Sequence[str]) -> list[str]:
+        """Those of the patterns that are granted still only because there is too little evidence for narrower ones."""
+        return [p for p in patterns if (one := self._known.reasons.get((dimension, p))) and one.why in UNSURE]
 
     def body_of(self, target: Target) -> Body:
         """The body of a rule for one target."""
@@ -197,6 +257,13 @@ def _together(a: Target, b: Target) -> bool:
     for mine, other in ((a.resources, b.resources), (a.branches, b.branches)):
         if (mine is None) != (other is None):
             return False
-        if mine is not None and other is not None and not any(intersects(p, q) for p in mine for q in other):
+        if mine is not None and other is not None and not any(_meet(p, q) for p in mine for q in other):
             return False
     return True
+
+
+def _meet(p: str, q: str) -> bool:
+    """Whether two patterns are about one place: they share a string, or one is a folder that the other lies in."""
+    return (
+        intersects(p, q) or (p.endswith("/") and intersects(p + "*", q)) or (q.endswith("/") and intersects(p, q + "*"))
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 
 import duckdb
@@ -11,11 +10,11 @@ import duckdb
 from tightener.model import Body
 from tightener.resources import query
 from tightener.tighten.compare import Comparison
-from tightener.tighten.generalise import Seen
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
+from tightener.tighten.segments import Seen
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -49,11 +48,11 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
         if stuck:
             found.extend(one for _, one in stuck)
             own = own.without([move for move, _ in stuck])
-            use = replace(use, seen={**values, **own.stays}, moves=own, _targets_once=[])
+            use = use.with_moves(own, {**values, **own.stays})
         refused = [one for one in ask_unused.propose(use) if one.id in unmoved]
         if refused:
             found.extend(refused)
-            use = replace(use, asks_unused=False, _targets_once=[])
+            use = use.without_questions()
         for propose in RULES:
             found.extend(propose(use))
     return [*found, *deny_floor.propose(comparison.policy, found)]
@@ -86,7 +85,7 @@ def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple
         "SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     columns = con.execute(
-        "SELECT value, first_day, last_day FROM value_seen ORDER BY rule, action, dimension, value"
+        "SELECT value, first_day, last_day, session FROM value_seen ORDER BY rule, action, dimension, value"
     ).fetchnumpy()
-    seen = map(Seen, *(column.tolist() for column in columns.values()))
+    seen = map(Seen._make, zip(*(column.tolist() for column in columns.values()), strict=True))
     return {(rule, action, dimension): tuple(islice(seen, number)) for rule, action, dimension, number in groups}

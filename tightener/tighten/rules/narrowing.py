@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import nsmallest
 
 from tightener.tighten.moves import ASK_FIRST, IN_BURSTS, NEW, Move
@@ -47,15 +47,22 @@ def narrow(
             kind=f"narrow_{plural}",
             rule=use.rule,
             title=f"Narrow {plural} from {before} to {listing(patterns)}",
-            why=f"{count(len(values), 'distinct value')} used, all inside {listing(patterns)}",
+            why=f"{count(len(values), 'distinct value')} used, none outside" + insufficient(use, dimension, patterns),
             evidence={
                 "before": None if granted is None else list(granted),
                 "after": list(patterns),
                 "distinct_values": len(values),
                 "examples": nsmallest(3, values),
+                "patterns": use.because(dimension, patterns),
                 "observed_days": min(g.observed_days for g in use.staying),
             },
             edit=edit(patterns),
             requires=moving(use),
         )
     ]
+
+
+def insufficient(use: RuleUse, dimension: str, patterns: Sequence[str]) -> str:
+    """What is said of patterns that rest on too little."""
+    thin = use.thin(dimension, patterns)
+    return f"; insufficient evidence to say more about {listing(thin)}" if thin else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tightener.model import Body
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import narrow_action
-from tightener.tighten.rules.narrowing import moving
+from tightener.tighten.rules.narrowing import insufficient, moving
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import listing, scope
 
@@ -25,10 +25,21 @@ def propose(use: RuleUse) -> list[Suggestion]:
             kind="split_rule",
             rule=use.rule,
             title=f"Split into {len(narrowed) + rest} rules, each with its own scope",
-            why="; ".join(f"{listing(p.actions)} only on {scope(p.resources, p.branches)}" for p in parts),
+            why="; ".join(f"{listing(p.actions)} only on {scope(p.resources, p.branches)}" for p in parts)
+            + "".join(
+                insufficient(use, dimension, patterns)
+                for p in parts
+                for dimension, patterns in (("resource", p.resources or ()), ("branch", p.branches or ()))
+            ),
             evidence={
                 "parts": [
-                    {"actions": list(p.actions), "resources": _list(p.resources), "branches": _list(p.branches)}
+                    {
+                        "actions": list(p.actions),
+                        "resources": _list(p.resources),
+                        "branches": _list(p.branches),
+                        "patterns": use.because("resource", p.resources or ())
+                        + use.because("branch", p.branches or ()),
+                    }
                     for p in parts
                 ]
             },

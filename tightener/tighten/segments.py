@@ -1,0 +1,163 @@
+"""Where a value is cut into segments, which part of it is fixed, and which segments are sensitive: tables of data.
+
+The first row of services/data/segment_schema.csv whose service, dimension and head fit a value says how to read it. The
+head is the guarded part (docs/policy-semantics.md, section 5.4): listed or left as it was granted, never generalised.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from tightener.policy.patterns import to_regex
+from tightener.services import shell, sql
+from tightener.services.catalogue import rows
+from tightener.tighten import programs
+
+_TOOLS = "tools"
+_LAST = chr(0x10FFFF)  # behind every text that begins alike
+_ARGUMENTS = {"argument", "shell", "sql", "url", "literal"}
+
+
+class Seen(NamedTuple):
+    """One value of a dimension, when it was first and last used, and by which session first.
+
+    Days are counted from 1970. A session is any number that no other has; -1 where the use may not have happened (no
+    evidence either way, or a partial one): such a value is covered, and bears out no wildcard. A tuple: there may be
+    millions.
+    """
+
+    value: str
+    first: int
+    last: int
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How values of one kind are read. `kind`: path, argument, url, shell, sql; whole, literal: a head alone."""
+
+    kind: str
+    separator: re.Pattern[str] | None
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether a value is an argument's: `name=value`."""
+        return self.kind in _ARGUMENTS
+
+
+WHOLE = Schema("whole", None)  # a command, or a statement and its table: listed, or left as it was granted
+LITERAL = Schema("literal", None)  # of a program's text that is not read any further
+
+
+class Run(NamedTuple):
+    """Values with the same guarded head, and what stands behind it."""
+
+    head: str
+    schema: Schema
+    rests: list[str]
+    rows: Sequence[Seen]
+
+
+def merged(*parts: Iterable[Seen]) -> list[Seen]:
+    """The evidence of several parts of a log (days, files, actions) as if it had been read at once; sorted."""
+    found: dict[str, Seen] = {}
+    for part in parts:
+        for one in part:
+            old = found.setdefault(one.value, one)
+            if old is not one:
+                first = min(old, one, key=lambda use: (use.session < 0, use.first, use.session))
+                found[one.value] = Seen(one.value, first.first, max(old.last, one.last), first.session)
+    return sorted(found.values())
+
+
+def runs(service: str, dimension: str, values: Sequence[Seen]) -> Iterator[Run]:
+    """Sorted values by their guarded head: neighbours that share one make a run. A head may have several."""
+    pattern, schemas = _schemas(service, dimension)
+    start, size = 0, len(values)
+    while start < size:
+        value = values[start].value
+        head, schema = _head(pattern, schemas, value)
+        end = start + 1
+        if service == _TOOLS and dimension == "resource" and (program := _program(value)):
+            yield Run(value, program, [""], values[start:end])
+            start = end
+            continue
+        if schema.kind in {"shell", "sql"}:
+            read = programs.shell if schema.kind == "shell" else programs.sql
+            split = read(value[len(head) :])
+            if split is None:
+                yield Run(value, LITERAL, [""], values[start:end])
+            else:
+                row = values[start]._replace(value=head + split[0] + split[1])  # as a working text
+                yield Run(head + split[0], schema, [split[1]], [row])
+        else:
+            if schema.kind in {"path", "url"} and head != value and head[-1:] in {"/", ":"}:
+                end = bisect_right(values, head + _LAST, end, key=itemgetter(0))  # all that begins so has this head
+            else:
+                while end < size and _head(pattern, schemas, values[end][0]) == (head, schema):
+                    end += 1
+            skip = len(head)
+            yield Run(head, schema, [one[0][skip:] for one in values[start:end]], values[start:end])
+        start = end
+
+
+def _program(value: str) -> Schema | None:
+    """How the text of a shell or SQL tool is read (services/shell.py, sql.py); None for an argument `name=value`.
+
+    `git status*` also matches `git status --output=/etc/passwd`, so nothing of a command stands under a wildcard.
+    """
+    if shell.is_literal(value) or sql.is_literal(value):
+        return LITERAL
+    return WHOLE if shell.is_command(value) else None
+
+
+def fixed_head(service: str, dimension: str, value: str) -> str:
+    """The guarded head of a value, up to and with its separator; the whole value where all of it is guarded."""
+    if service == _TOOLS and dimension == "resource" and _program(value):
+        return value
+    return _head(*_schemas(service, dimension), value)[0]
+
+
+def family(head: str) -> str:
+    """What guarded heads of one sort have in common: buckets, the hosts of one argument, its programs, branches."""
+    if head.startswith("arn:"):
+        return ":".join(head.split(":", 3)[:3])
+    name, equals, _ = head.partition("=")
+    return name + equals if equals else ""
+
+
+@lru_cache(maxsize=100_000)
+def is_sensitive(dimension: str, segment: str) -> bool:
+    """Whether a segment is one that no wildcard may take in (services/data/sensitive_segment.csv); in either case."""
+    return _sensitive(dimension).fullmatch(segment.lower()) is not None
+
+
+@cache
+def _sensitive(dimension: str) -> re.Pattern[str]:
+    fitting = (row["pattern"] for row in rows("sensitive_segment") if row["dimension"] in {"*", dimension})
+    return re.compile("|".join(map(to_regex, fitting)))
+
+
+def _head(pattern: re.Pattern[str], schemas: Sequence[Schema], value: str) -> tuple[str, Schema]:
+    found = pattern.match(value)
+    if found is None or found.lastgroup is None:
+        raise ValueError(f"segment_schema.csv has no row for {value!r}")
+    return found.group(), schemas[int(found.lastgroup[1:])]
+
+
+@cache
+def _schemas(service: str, dimension: str) -> tuple[re.Pattern[str], tuple[Schema, ...]]:
+    fitting = [
+        row for row in rows("segment_schema") if row["service"] in {service, "*"} and row["dimension"] == dimension
+    ]
+    schemas = tuple(
+        Schema(row["kind"], re.compile(f"[{re.escape(row['separators'])}]") if row["separators"] else None)
+        for row in fitting
+    )
+    return re.compile("|".join(f"(?P<k{i}>{row['head']})" for i, row in enumerate(fitting))), schemas
