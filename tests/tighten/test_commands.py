@@ -1,4 +1,4 @@
-"""What a suggestion makes of commands: listed, or left as granted; nothing that begins alike comes in."""
+"""What a suggestion makes of commands: listed, or opened behind their program where new words keep coming."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ TRAPS = (
     "command=git log > log.txt; rm -rf /",
     "command=git log > log.txt.sh",
     "git log --format=x --output=/etc/passwd",
-    "ls -l /srv/jobs/1 /etc/shadow",
+    "ls -la /srv/jobs/1",
+    "command=ls -l /srv/jobs/1; rm -rf /",
     "sql=drop table x",
 )
 
@@ -61,17 +62,14 @@ def proposed(tmp_path: Path, granted: str, *texts: str) -> list[str]:
         ('"*"', ["git status", "git log > log.txt"], ["command=git log > log.txt", "git status"]),
         ('"*"', ["git status && git push"], ["git push", "git status"]),
         ('"git *"', ["git status", "git commit -m 'a; b'"], ["git commit -m 'a; b'", "git status"]),
-        ('"git *", "ls *"', ["git status", "ls -l /srv/jobs/DAY"], None),
+        ('"git *", "ls *"', ["git status", "ls -l /srv/jobs/DAY"], ["git status", "ls -l /srv/jobs/*"]),
     ],
 )
-def test_commands_are_listed(tmp_path: Path, granted: str, texts: list[str], found: list[str] | None) -> None:
+def test_commands_are_listed(tmp_path: Path, granted: str, texts: list[str], found: list[str]) -> None:
     patterns = proposed(tmp_path, granted, *texts)
-    if found is not None:
-        assert sorted(patterns) == found
-        for trap in TRAPS:
-            assert not any(matches(pattern, trap) for pattern in patterns), trap
-    else:  # new ones keep coming: as it was granted
-        assert sorted(patterns) == ["git *", "ls *"]
+    assert sorted(patterns) == found
+    for trap in TRAPS:
+        assert not any(matches(pattern, trap) for pattern in patterns), trap
 
 
 def test_a_word_that_is_not_known_keeps_the_grant(tmp_path: Path) -> None:

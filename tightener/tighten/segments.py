@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How values of one kind are read. `kind`: path, argument, url, shell, sql; whole, literal: a head alone."""
+    """How values of one kind are read: path, argument, url, shell, sql, command; whole and literal are a head alone."""
 
     kind: str
     separator: re.Pattern[str] | None
@@ -51,7 +51,8 @@ class Schema:
         return self.kind in _ARGUMENTS
 
 
-WHOLE = Schema("whole", None)  # a command, or a statement and its table: listed, or left as it was granted
+WHOLE = Schema("whole", None)  # a statement of SQL and its table: listed, or left as it was granted
+_COMMAND = Schema("command", re.compile("[ /]"))
 LITERAL = Schema("literal", None)  # of a program's text that is not read any further
 
 
@@ -84,12 +85,10 @@ def runs(service: str, dimension: str, values: Sequence[Seen]) -> Iterator[Run]:
         value = values[start].value
         head, schema = _head(pattern, schemas, value)
         end = start + 1
-        if service == _TOOLS and dimension == "resource" and (program := _program(value)):
-            yield Run(value, program, [""], values[start:end])
-            start = end
-            continue
-        if schema.kind in {"shell", "sql"}:
-            read = programs.shell if schema.kind == "shell" else programs.sql
+        if service == _TOOLS and dimension == "resource":
+            head, schema = _program(value) or (head, schema)
+        if schema.kind in {"command", "shell", "sql"}:
+            read = programs.sql if schema.kind == "sql" else programs.shell
             split = read(value[len(head) :])
             if split is None:
                 yield Run(value, LITERAL, [""], values[start:end])
@@ -107,20 +106,24 @@ def runs(service: str, dimension: str, values: Sequence[Seen]) -> Iterator[Run]:
         start = end
 
 
-def _program(value: str) -> Schema | None:
-    """How the text of a shell or SQL tool is read (services/shell.py, sql.py); None for an argument `name=value`.
+def _program(value: str) -> tuple[str, Schema] | None:
+    """The head of a shell or SQL tool's text (services/shell.py, sql.py), and how it is read; None for an argument.
 
-    `git status*` also matches `git status --output=/etc/passwd`, so nothing of a command stands under a wildcard.
+    A text that did not parse stays as it is, a statement of SQL is guarded whole, a command is its program and words.
     """
     if shell.is_literal(value) or sql.is_literal(value):
-        return LITERAL
-    return WHOLE if shell.is_command(value) else None
+        return value, LITERAL
+    if not shell.is_command(value):
+        return None
+    return (value, WHOLE) if sql.is_statement(value) else ("", _COMMAND)
 
 
 def fixed_head(service: str, dimension: str, value: str) -> str:
     """The guarded head of a value, up to and with its separator; the whole value where all of it is guarded."""
-    if service == _TOOLS and dimension == "resource" and _program(value):
-        return value
+    if service == _TOOLS and dimension == "resource" and (found := _program(value)):
+        head, schema = found
+        split = programs.shell(value) if schema is _COMMAND else None
+        return split[0] if split else head or value
     return _head(*_schemas(service, dimension), value)[0]
 
 
