@@ -190,7 +190,8 @@ def database(*, optimised: bool) -> duckdb.DuckDBPyConnection:
     work = [
         Event("git", "heartbeat", "", "", "refused", "", day) for day in range(DAYS)
     ]  # the agent is there every day
-    insert(con, list(enumerate(work, len(beats))), "a")
+    for agent in ("a", "b"):  # `b` has the log of `a` in another shape
+        insert(con, list(enumerate(work, len(beats))), agent)
     return con
 
 
