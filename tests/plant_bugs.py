@@ -297,8 +297,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "replay compares the wrong way round",
         "tightener/prove/replay.py",
-        "            if level < old_level",
-        "            if level > old_level",
+        "        if level < old_level",
+        "        if level > old_level",
         "tests/prove",
     ),
     Bug(
@@ -475,6 +475,8 @@ BUGS: tuple[Bug, ...] = (
         "new is Level.REFUSED < old",
         "new < old",
         "tests/test_backtest.py",
+    ),
+    Bug(
         "a redirection to a file is taken for one that touches none",
         "tightener/services/shell.py",
         "        if found is None:\n            self._refuse()\n        self._at = found.end()\n        return True\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uses import FIRST, LAST, Use, collect, glob
@@ -61,7 +62,7 @@ grants = st.lists(
 
 
 @given(some_log, grants)
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_g1_g2_covers_every_value_and_stays_inside_the_grant(log: list[Use], granted: list[str]) -> None:
     found = generalise("aws", "resource", collect(log), granted)
     if found is None:
@@ -92,9 +93,8 @@ def test_g4_more_evidence_uncovers_nothing(log: list[Use], more: list[Use]) -> N
     assert found is None or all(any(glob(p, value) for p in found) for value, _, _ in log)
 
 
-@given(some_log)
-@settings(max_examples=300)
-def test_g5_every_wildcard_has_two_dated_witnesses(log: list[Use]) -> None:
+def has_witnesses(log: list[Use]) -> None:
+    """Each wildcard that the evidence makes has two dated uses of it, of two days and two sessions."""
     for one in reasons("aws", "resource", collect(log), ["*"]) or ():
         if one.why in BY_NAME:
             assert "*" not in one.pattern
@@ -110,8 +110,36 @@ def test_g5_every_wildcard_has_two_dated_witnesses(log: list[Use]) -> None:
             assert glob(one.pattern, witness.value), one
 
 
+@given(some_log)
+@settings(max_examples=200)
+def test_g5_every_wildcard_has_two_dated_witnesses(log: list[Use]) -> None:
+    has_witnesses(log)
+
+
+def test_g5_one_value_is_not_borne_out_by_another_of_its_form() -> None:
+    others = [("j-1029", 50, 0), ("abb/2026-09-07", 8, 3), ("j-1000/b", 0, 0)]
+    months = [("2026/j-1013", 58, 3), ("2026/j-1005", 22, 0), ("2026/j-1005", 52, 3)]
+    has_witnesses([(BUCKET + path, FIRST + day, session) for path, day, session in [*months, *others]])
+
+
+@pytest.mark.parametrize("uses", [[("x", 80, 1), ("y", 80, 2)], [("x", 78, 1), ("y", 80, 1)]])
+def test_g7_two_names_of_one_month_are_not_enough(uses: list[Use]) -> None:
+    """Of one day; of one session."""
+    log = [(f"{BUCKET}2026/11/{name}", FIRST + day, session) for name, day, session in uses]
+    assert all(one.why not in EVIDENCED for one in reasons("aws", "resource", collect(log), ["*"]) or ())
+
+
+def test_g7_a_use_that_may_not_have_happened_is_no_witness() -> None:
+    def whys(session: int) -> list[Why]:
+        log = [(f"{BUCKET}2026-10.csv", FIRST + 60, 1), (f"{BUCKET}2026-11.csv", FIRST + 82, session)]
+        return [one.why for one in reasons("aws", "resource", collect(log), ["*"]) or ()]
+
+    assert whys(2) == [Why.CALENDAR]
+    assert whys(-1) == [Why.THIN]
+
+
 @given(some_log, grants)
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_g6_idempotent(log: list[Use], granted: list[str]) -> None:
     seen = collect(log)
     found = generalise("aws", "resource", seen, granted)
