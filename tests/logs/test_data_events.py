@@ -262,7 +262,11 @@ def test_what_the_trail_may_not_select_stays_granted(tmp_path: Path, declared: b
     proposal = pipeline.propose(project, found)
     if declared:
         assert statuses == [("s3:GetObject", "exercised"), ("s3:GetObjectTagging", "unexercised")]
-        assert "bucket-b" not in proposal.text
+        # thirty days are enough to see, and not enough to take anything away (docs/evidence.md)
+        assert proposal.text == POLICY
+        used, unused = found.comparison.grants
+        assert "month-ends" in used.lacking
+        assert "month-ends" in str(unused.verdict.missing)
     else:
         assert statuses == [("s3:GetObject", "exercised"), ("s3:GetObjectTagging", "unobservable")]
         assert proposal.text == POLICY

@@ -35,9 +35,9 @@ class Use:
 
 
 def proposal(rules: str, uses: Sequence[Use], config: Config | None = None, *, again: bool = True) -> Proposal:
-    """The proposal for agent `a` under these rules (indented by four) after these uses; every day was logged whole.
+    """The proposal for agent `a` under these rules (indented by four) after these uses.
 
-    With `again`, a second run has to leave what the first one made.
+    Every day was logged whole, and the agent was at work on it. With `again`, a second run has to leave what the first one made.
     """
     con = store.open(None)
     con.execute("SET threads = 1")
@@ -47,9 +47,8 @@ def proposal(rules: str, uses: Sequence[Use], config: Config | None = None, *, a
     )
     services = sorted({use.service for use in uses} | {"aws", "git", "stripe", "tools"})
     beats = [Use(service, "heartbeat", day=day) for service in services for day in range(DAYS)]
-    rows = (
-        [("beat", use) for use in beats] + [("a", use) for use in uses] + [("a", Use("git", "beat", outcome="refused"))]
-    )
+    at_work = [Use("git", "beat", day=day, outcome="refused") for day in range(DAYS)]
+    rows = [*(("beat", use) for use in beats), *(("a", use) for use in uses), *(("a", use) for use in at_work)]
     con.execute(  # by columns: row by row takes longer than all the rest
         "INSERT INTO event SELECT 1, unnest($n), 0, 'gateway', 'n' || unnest($n), unnest($time), unnest($agent), '', "
         "'s' || unnest($day), unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "

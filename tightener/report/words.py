@@ -8,6 +8,7 @@ from datetime import timedelta
 from tightener.results import Proposal, Study
 from tightener.tighten.checklist import Breach
 from tightener.tighten.compare import Attempt, Comparison
+from tightener.tighten.evidence import verdict as evidence
 from tightener.tighten.evidence.calibration import FEWEST_AGENTS
 from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
@@ -124,15 +125,7 @@ def alone_line(alone: float) -> str:
 
 def wanting(verdict: Verdict) -> str:
     """Why a grant without use is kept, and the day on which the evidence will suffice."""
-    if not verdict.missing:
-        return ""
-    when = "" if verdict.window is None else f" with --window {verdict.window}d"
-    until = (
-        f"will suffice on {verdict.suffices}{when}"
-        if verdict.suffices
-        else "no day can be named on which it will suffice"
-    )
-    return f"{'; '.join(verdict.missing)}; {until}"
+    return evidence.wanting(verdict.missing, verdict.suffices, verdict.window)
 
 
 def kept(comparison: Comparison) -> list[str]:

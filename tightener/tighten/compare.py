@@ -280,7 +280,7 @@ def _grants(
 def _judged(
     con: duckdb.DuckDBPyConnection, policy: AgentPolicy, terms: Terms, grants: Sequence[Grant]
 ) -> tuple[Grant, ...]:
-    """The grants, with a verdict on each unexercised one."""
+    """The grants, with a verdict on each unexercised one, and what each exercised one lacks to be narrowed."""
     unused = [g for g in grants if g.status is Status.UNEXERCISED]
     before = earlier(con, policy.name, terms.window, unused)
 
@@ -290,7 +290,20 @@ def _judged(
         one = Unused((g.rule.service, g.action), seen, g.granted_since, uses, may_ask)
         return replace(g, verdict=terms.judge.verdict(one))
 
-    first = [judged(g, may_ask=g.rule.effect is Effect.ALLOW) if g.status is Status.UNEXERCISED else g for g in grants]
+    def gated(g: Grant) -> Grant:
+        seen = terms.coverage.observed(g.rule.service, g.action, g.rule.body.resources)
+        lacking = terms.judge.lacking((g.rule.service, g.action), seen, g.granted_since)
+        said = f"not narrowed: {lacking}" if lacking and not g.note and _may_narrow(g.rule, g.action) else g.note
+        return replace(g, lacking=lacking, note=said)
+
+    first = [
+        judged(g, may_ask=g.rule.effect is Effect.ALLOW)
+        if g.status is Status.UNEXERCISED
+        else gated(g)
+        if g.status is Status.EXERCISED
+        else g
+        for g in grants
+    ]
     # An approval beats an allow: where another rule goes on granting the action, its use would have to ask, too. That
     # rule may need approval by the next run itself, which must not change what is said of this one.
     stay = {(g.rule.service, g.action) for g in first if not g.goes and not g.asks}
@@ -339,13 +352,18 @@ def _status(
     return Status.UNEXERCISED, ""
 
 
+def _may_narrow(rule: Rule, action: str) -> bool:
+    """Whether there is anything to narrow: resources are missing (any), or something is written with a wildcard."""
+    if rule.service == AWS and not arn_formats(action):
+        return False  # it has no resource to narrow
+    parts = (rule.body.resources or ("*",), rule.body.branches or ())
+    return any({"*", "?"} & set(pattern) for part in parts for pattern in part)
+
+
 def _elsewhere(rule: Rule, action: str, observed: int, terms: Terms) -> str:
     """Why an exercised grant keeps resources without a use; '' where a use would have shown, or none can go."""
-    resources = rule.body.resources or ("*",)
-    if observed >= terms.days_needed or not any({"*", "?"} & set(pattern) for pattern in resources):
+    if observed >= terms.days_needed or not _may_narrow(rule, action):
         return ""
-    if rule.service == AWS and not arn_formats(action):
-        return ""  # it has no resource to narrow
     days = f"could be seen on {observed} days only; {terms.days_needed} are needed"
     why = days if observed else terms.coverage.why_not(rule.service, action, rule.body.resources)
     return f"its resources are not narrowed: {why}"

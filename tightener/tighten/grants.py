@@ -59,6 +59,7 @@ class Grant:
     granted_since: date | None
     covered_by: Rule | None = None
     verdict: Verdict | None = None  # of the unexercised ones
+    lacking: str = ""  # of the exercised ones: what the gates miss before it may be narrowed, and until when
 
     @property
     def id(self) -> str:

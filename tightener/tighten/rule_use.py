@@ -179,6 +179,7 @@ class RuleUse:
             or not g.evidence.uses  # only partial ones: nothing says that there was not more
             or g.evidence.unmapped
             or g.observed_days < self.days_needed  # what would go might have been used unseen
+            or g.lacking
             or (fold_action(self.rule.service, g.action), dimension) in self.frozen
             for g in grants
         ):

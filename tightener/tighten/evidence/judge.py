@@ -14,7 +14,7 @@ from tightener.tighten.evidence.calibration import Calibration, calibrate
 from tightener.tighten.evidence.gates import Needs, Record
 from tightener.tighten.evidence.peers import peers, stratum
 from tightener.tighten.evidence.periods import QUARTER, YEAR, Period, protected_until, rhythm
-from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
+from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict, wanting
 
 _check = lru_cache(maxsize=256)(gates.check)  # the grants of one service share their record
 _suffices = lru_cache(maxsize=256)(gates.suffices)
@@ -78,6 +78,15 @@ class Judge:
             suffices=day if missing else None,
             window=longer,
         )
+
+    def lacking(self, permission: Permission, observed: tuple[bool, ...], since: date | None) -> str:
+        """What the gates miss before anything may be taken from a grant that is in use, in words; '' = nothing.
+
+        Narrowing is the removal of the difference (docs/policy-semantics.md, section 5), so it passes the same gates.
+        """
+        record, needs = Record(self.window.first, observed, self.active, since), self._needs(permission)
+        missing = _check(record, needs).missing(needs)
+        return wanting(missing, *_suffices(record, needs, self.asked_days)) if missing else ""
 
     def _needs(self, permission: Permission) -> Needs:
         """Quarter-ends and a year-end only where the agent, or another user of this permission, is known for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -43,3 +44,12 @@ class Verdict:
     missing: tuple[str, ...] = ()
     suffices: date | None = None  # the day on which nothing will be missing any more, if all goes on as it is
     window: int | None = None  # the window that this takes, where the one asked for is too short
+
+
+def wanting(missing: Sequence[str], suffices: date | None, window: int | None) -> str:
+    """What is missing and when it will not be any more, in words; '' where nothing is."""
+    if not missing:
+        return ""
+    when = "" if window is None else f" with --window {window}d"
+    until = f"will suffice on {suffices}{when}" if suffices else "no day can be named on which it will suffice"
+    return f"{'; '.join(missing)}; {until}"
