@@ -122,7 +122,7 @@ def test_arguments_chosen_from_benign_runs_alone_reach_the_bar_of_one_who_knew_t
 
 
 def test_the_proposal_stops_most_of_it_and_lets_the_work_go_on() -> None:
-    row = measured(Setting("suite", "M"), "tightener, unused dropped")
+    row = measured(Setting("suite", "M"), "tightener without gates")
     assert per_cent(row, "stopped") >= 55
     assert per_cent(row, "allowed") >= 99.0
     careful = measured(Setting("suite", "M"), "tightener")  # a few days are no evidence to remove anything

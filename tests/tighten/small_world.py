@@ -37,7 +37,8 @@ class Use:
 def proposal(rules: str, uses: Sequence[Use], config: Config | None = None, *, again: bool = True) -> Proposal:
     """The proposal for agent `a` under these rules (indented by four) after these uses.
 
-    Every day was logged whole, and the agent was at work on it. With `again`, a second run has to leave what the first one made.
+    Every day was logged whole, and the agent was at work on it. With `again`, a second run has to leave what the first
+    one made.
     """
     con = store.open(None)
     con.execute("SET threads = 1")

@@ -60,9 +60,9 @@ def proposal(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf
 def proposal_without_calendar(
     data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf
 ) -> Mapping[str, Decider]:
-    """The same, as if the evidence were good enough to remove every tool that was not used.
+    """The same, as if the evidence were good enough to remove what was not used, and to narrow what was.
 
-    A handful of invented days holds no month-ends and too few days at work, so `suggest` removes nothing here. The
+    A handful of invented days holds no month-ends and too few days at work, so `suggest` changes nothing here. The
     naive policies do: this is the row that compares with them.
     """
     return _proposals(data, fold, calls, identity, _trusting)
@@ -70,7 +70,7 @@ def proposal_without_calendar(
 
 def _trusting(study: Study) -> Study:
     grants = tuple(
-        replace(g, verdict=replace(g.verdict, kind=Class.REMOVE, missing=())) if g.verdict else g
+        replace(g, lacking="", verdict=replace(g.verdict, kind=Class.REMOVE, missing=()) if g.verdict else None)
         for g in study.comparison.grants
     )
     return replace(study, comparison=replace(study.comparison, grants=grants))
@@ -166,5 +166,5 @@ MINERS: Mapping[str, Miner] = {
     "exact arguments": exact_arguments,
     "arguments by kind": held_arguments,
     "tightener": proposal,
-    "tightener, unused dropped": proposal_without_calendar,
+    "tightener without gates": proposal_without_calendar,
 }
