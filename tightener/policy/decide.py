@@ -79,11 +79,12 @@ class Authoriser:
                 found.append(Level.REFUSED)
         return found
 
-    def same(self, other: Authoriser, service: str, action: str) -> bool:
-        """Whether both decide every request of this action by the same patterns."""
-        return [(t.answer, _patterns(t.boxes)) for t in self._compiled(service, action)] == [
-            (t.answer, _patterns(t.boxes)) for t in other._compiled(service, action)
-        ]
+    def patterns(self, service: str, action: str) -> tuple[tuple[Answer, frozenset[tuple[str, str]]], ...]:
+        """What decides every request of this action: two that have the same answer the same to all of them."""
+        return tuple(
+            (tier.answer, frozenset((box.resource, box.branch) for box in tier.boxes))
+            for tier in self._compiled(service, action)
+        )
 
     def _compiled(self, service: str, action: str) -> tuple[_Tier, ...]:
         key = (service, action)
@@ -125,10 +126,6 @@ def _test(boxes: Sequence[Box]) -> _Test:
         return False
 
     return test
-
-
-def _patterns(boxes: Sequence[Box]) -> set[tuple[str, str]]:
-    return {(box.resource, box.branch) for box in boxes}
 
 
 def _one_of(patterns: Sequence[str]) -> Callable[[str], object]:

@@ -47,6 +47,8 @@ class Exercised:
     partial: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     uses: int = 0
     requests: int = 0  # exercised ones, partial ones included
+    # what is lost between two ways of deciding an action: asked for every edit, alone and with the others
+    known: dict[tuple[object, ...], list[Lost]] = field(default_factory=dict, repr=False)
 
 
 def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
@@ -92,9 +94,12 @@ def replay(
     for at in _moments(old, new, moment):
         before, after = Authoriser(old, at), Authoriser(new, at)
         for service, action in pairs:
-            if before.same(after, service, action):
+            key = (service, action, before.patterns(service, action), after.patterns(service, action))
+            if key[2] == key[3]:
                 continue
-            for one in _stricter(before, after, service, action, requests.whole[service, action]):
+            if key not in requests.known:
+                requests.known[key] = _stricter(before, after, service, action, requests.whole[service, action])
+            for one in requests.known[key]:
                 if _said(one, said):
                     found.moved += at == moment
                 else:
