@@ -11,7 +11,7 @@ demo: $(READY)
 	@$(BIN)/tightener --config sample_logs/tightener.yaml suggest --agent claude-invoice-01
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(READY)
 	$(BIN)/ruff check .
