@@ -312,7 +312,9 @@ class _Reader:
             self.commands(")")
         elif found := (_BRACED.match(self._text, self._at + 1) or _PARAMETER.match(self._text, self._at + 1)):
             self._at = found.end()
-        elif self._text[self._at + 1 : self._at + 2] in set("'\"{[@*(") - (set("'\"") if quoted else set()):
+        elif self._text[self._at + 1 : self._at + 2] in set("'\"{[@*(") - (set("'\"") if quoted else set()) or (
+            self._text.startswith("\\\n", self._at + 1)  # a shell first joins the lines: what follows may be a name
+        ):
             self._refuse()
         else:
             word.know("$", quoted=quoted)
