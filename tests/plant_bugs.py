@@ -33,7 +33,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/tighten/rule_use.py",
         "            or g.lacking\n",
         "",
-        "tests/tighten/test_evidence.py",
+        "tests/logs/test_data_events.py",
     ),
     Bug(
         "days on which the agent did nothing count as exposure",
