@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tightener.policy.patterns import contains, to_regex
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
-from tightener.tighten.rollup import FEW, Groups, Heads, TooMany, roll_up
+from tightener.tighten.rollup import Groups, Heads, TooMany, roll_up
 from tightener.tighten.segments import Schema, Seen, family, is_sensitive
 from tightener.tighten.slots import SPACE, agrees, slot
 from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Trie
@@ -153,10 +153,8 @@ def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
 
 
 def _is_text(groups: Groups) -> bool:
-    """Whether most values are sentences, which are not to be told apart by their characters; few steady ones are."""
+    """Whether most values are sentences: never listed, since the next one reads otherwise however steady they were."""
     number = sum(group.number for group in groups.values())
-    if number <= FEW and all(group.steady == group.number for group in groups.values()):
-        return False
     return 2 * sum(group.number for text, group in groups.items() if _SENTENCE.search(text)) >= number
 
 
