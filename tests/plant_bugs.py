@@ -33,7 +33,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/tighten/rule_use.py",
         "            or g.lacking\n",
         "",
-        "tests/logs/test_data_events.py",
+        "tests/tighten/test_rule_use.py",
     ),
     Bug(
         "days on which the agent did nothing count as exposure",
@@ -152,7 +152,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/tighten/rule_use.py",
         "            or g.observed_days < self.days_needed  # what would go might have been used unseen\n",
         "",
-        "tests/logs/test_data_events.py",
+        "tests/tighten/test_rule_use.py",
     ),
     Bug(
         "a file that a digest names may be missing (3)",
@@ -236,7 +236,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/tighten/pieces.py",
         "    later = [use for use in uses if use[0] != day]\n",
         "    later = list(uses[1:])\n",
-        "tests/tighten/test_invariants.py",
+        "tests/tighten/test_pieces.py",
     ),
     Bug(
         "what may not have happened bears a wildcard out (G7)",

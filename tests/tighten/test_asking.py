@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from small_world import DAYS, LAST, Use, proposal
 
 from tightener.config import Config, Exemption, Rejection
-from tightener.model import Effect
+from tightener.model import Effect, Window
 from tightener.policy import document
 from tightener.results import Proposal
+from tightener.tighten import moves
 from tightener.tighten.suggestion import Suggestion
 
 BUCKET = "arn:aws:s3:::b/logs/"
@@ -97,6 +98,14 @@ def test_something_new_moves_literally_and_widens_nothing() -> None:
 
 def replace_day(use: Use, day: int) -> Use:
     return Use(use.service, use.action, use.resource, use.branch, day)
+
+
+@pytest.mark.parametrize(("days", "new"), [(27, 0), (28, 1)])
+def test_nothing_is_new_where_too_little_came_before(days: int, new: int) -> None:
+    day = (LAST - date(1970, 1, 1)).days
+    call = moves.Call(1, f"{BUCKET}x", "", 1, exercised=True, first=day, last=day, session=1)
+    window = Window(LAST - timedelta(days=days - 1), LAST)
+    assert len(moves._new("aws", [call], [call], window)) == new
 
 
 def test_a_new_value_of_an_argument_whose_values_recur() -> None:

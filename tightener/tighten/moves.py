@@ -225,6 +225,8 @@ def _new(service: str, risky: Sequence[Call], every: Sequence[Call], window: Win
 
     Of a tool's argument whose values recur, any value that does not is such a thing.
     """
+    if window.days < 2 * NEW_DAYS:
+        return []  # too little came before for anything to be new beside it
     edge = (window.last - _EPOCH).days - NEW_DAYS
     groups: dict[tuple[str, str], list[Call]] = {}
     for call in every:
