@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "resources",
     },
-    "publish": {"results", "config", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources"},
+    "publish": {"report", "results", "config", "tighten", "policy", "model", "errors"},
     "pipeline": {
         *(
             "results",
@@ -69,6 +69,9 @@ ROOMS: dict[str, set[str]] = {
             "resources",
         )
     },
+    "pulls": {
+        *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
+    },
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
@@ -76,6 +79,8 @@ ROOMS: dict[str, set[str]] = {
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
         "api",
+        "pulls",
+        "publish",
         "roles",
         "backtest",
         "bench",

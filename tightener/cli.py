@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tightener.commands import policies, reading, tightening, trials
+from tightener.commands import policies, publishing, reading, tightening, trials
 from tightener.commands.context import Context, Question, fail
 from tightener.errors import TightenerError
 from tightener.options import (
@@ -159,12 +159,39 @@ def suggest(
         bool,
         typer.Option("--backtest/--no-backtest", help="Say how this way of tightening did on up to 3 past periods."),
     ] = True,
+    open_pr: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--open-pr", help="Open or refresh the policy file's request, as `tightener publish` does.")
+    ] = False,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
+    if open_pr and (diff or write or only):
+        raise typer.BadParameter("--open-pr proposes all of it, and goes with none of --diff, --write and --only")
     asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
-    shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest)
+    shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest, open_pr=open_pr)
     code = tightening.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
     raise typer.Exit(code)
+
+
+@app.command()
+def publish(
+    ctx: typer.Context,
+    agent: Annotated[
+        list[str] | None, typer.Option("--agent", help="Only this agent (may be repeated). Default: all.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,  # noqa: FBT002 - a flag
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """Put the proposals before people: one pull request a policy file, refreshed in place."""
+    if principal and len(agent or ()) != 1:
+        raise typer.BadParameter("--principal needs one --agent")
+    first = agent[0] if agent else ""
+    asked = Question(first, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    publishing.publish(ctx.obj, asked, agent or [], datetime.now(UTC), dry=dry_run)
 
 
 @app.command()

@@ -14,11 +14,13 @@ rejected:                            # suggestions that a person said no to; `ti
 action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also covers, instead of what tightener knows
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
+publish: {github: acme/policies}     # where requests are opened; default: branches of the local repository
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,12 +39,17 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats"),
+    *("tools", "formats", "publish"),
 )
 _AGENT = ("principals",)
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
+_PUBLISH = ("github", "api", "base", "labels", "most_open")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+_API = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/]")
+MOST_OPEN = 10
+LABEL = "tightener"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,17 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """Where and how requests are opened. Without `github`, in the local repository."""
+
+    github: str = ""  # owner/name
+    api: str = ""  # of a GitHub Enterprise Server; '' = GITHUB_API_URL, else github.com's
+    base: str = ""  # '' = the repository's default branch (locally: the one that is checked out)
+    labels: tuple[str, ...] = (LABEL,)
+    most_open: int = MOST_OPEN
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration, with every path made absolute against the file's folder."""
 
@@ -91,6 +109,7 @@ class Config:
     aliases: Aliases = field(default_factory=dict)
     tools: Tools = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
+    publish: Publish = Publish()
 
     def owner_of(self, caller: Identity) -> Owner:
         """The agent that a logged caller is, and what told so."""
@@ -215,7 +234,26 @@ class _Reader:
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
                 for name, value in formats.items()
             },
+            publish=self._publish(data.get("publish") or {}),
         )
+
+    def _publish(self, value: Any) -> Publish:
+        value = self._mapping(value, _PUBLISH, "publish")
+        for key in ("github", "api", "base"):
+            if not isinstance(value.get(key, ""), str):
+                raise self.fail(f"`{key}` must be text, not {value[key]!r}", "publish", key, hint="put it in quotes")
+        github, api, most = value.get("github", ""), value.get("api", ""), value.get("most_open", MOST_OPEN)
+        if github and not _REPOSITORY.fullmatch(github):
+            raise self.fail(f"`github` must be a repository, not {github!r}", "publish", "github", hint="owner/name")
+        if api and not _API.match(api):
+            hint = "https://HOST/api/v3; the token is sent there"
+            raise self.fail("`api` must be an https address", "publish", "api", hint=hint)
+        if type(most) is not int or most < 1:
+            raise self.fail(f"`most_open` must be a number from 1, not {most!r}", "publish", "most_open")
+        labels = self._strings(value.get("labels", [LABEL]), "publish", "labels")
+        if not labels:
+            raise self.fail("a request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
+        return Publish(github, api.rstrip("/"), value.get("base", ""), labels, most)
 
     def _data_events(self, value: Any) -> dict[str, date]:
         """Resource type -> first day. A type that no action is logged under would be a declaration without effect."""

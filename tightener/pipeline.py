@@ -106,9 +106,7 @@ def study(
 
     `since` says since when each action is granted (None there = unknown); default: asked of Git and the database.
     """
-    if agent not in policies.agents:
-        known = ", ".join(sorted(policies.agents)) or "none"
-        raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
+    known_agent(policies, agent)
     policy, file = policies.agents[agent], policies.file_of(agent)
     window, callers = collect(project, agent, days, as_of)
     seen = coverage.measure(
@@ -140,6 +138,13 @@ def study(
     )
 
 
+def known_agent(policies: PolicySet, agent: str) -> None:
+    """Raises PolicyError (`unknown-agent`) where no policy names the agent."""
+    if agent not in policies.agents:
+        known = ", ".join(sorted(policies.agents)) or "none"
+        raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
+
+
 def collect(project: Project, agent: str, days: int, as_of: date | None) -> tuple[Window, usage.Callers]:
     """Finds what one agent did, and who it is in the logs; the window ends at the last logged day or at `as_of`."""
     window = usage.window(project.con, days, as_of)
@@ -152,13 +157,16 @@ def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duc
     return usage.roll_up(project.con, agent, window)
 
 
-def propose(project: Project, found: Study, only: Sequence[str] = ()) -> Proposal:
+def propose(
+    project: Project, found: Study, only: Sequence[str] = (), refused: Mapping[str, str] | None = None
+) -> Proposal:
     """Suggests, proves every edit by itself, and the composition again.
 
+    `refused`: suggestion's id -> why a person wants it left out, besides what the configuration says.
     Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
     """
     enough(found.comparison)
-    found, kept, left_out = _settled(project, found)
+    found, kept, left_out = _settled(project, found, refused or {})
     if only:
         kept = with_required(chosen(kept, only), kept)
         left_out = []
@@ -198,13 +206,15 @@ def _unmoved(left_out: Sequence[tuple[Suggestion, str]]) -> dict[tuple[int, str]
     }
 
 
-def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
+def _settled(
+    project: Project, found: Study, no: Mapping[str, str]
+) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that a second run would have nothing to add to, and the comparison that they rest on.
 
     Narrowing a rule can move uses to it or away from it, where several rules grant the same. So the comparison is made
     again as if the proposal were in force, until that changes nothing any more.
     """
-    kept, left_out = _composed(project, found)
+    kept, left_out = _composed(project, found, no)
     for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
         made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
         text, origin = made.text, made.origin[policy.name]
@@ -216,16 +226,18 @@ def _settled(project: Project, found: Study) -> tuple[Study, list[Suggestion], l
         if ownership(project.con) == owned:
             break
         again = replace(found, comparison=compare(project.con, policy, terms, Draft(new, origin, found.comparison)))
-        more, out = _composed(project, again)
+        more, out = _composed(project, again, no)
         if _apply(again, more) == text:
             break
         found, kept, left_out = again, more, out
     return found, kept, left_out
 
 
-def _composed(project: Project, found: Study) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
+def _composed(
+    project: Project, found: Study, no: Mapping[str, str]
+) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
-    refused = rejected(project.config, found.policy.name, found.comparison.terms.window.last)
+    refused = {**no, **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
     kept, failed = _proved(found, suggest(project.con, found.comparison, refused), refused)
     stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
     if stuck:  # what cannot move stays where it is, and the others leave room for it

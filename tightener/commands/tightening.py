@@ -11,6 +11,7 @@ from pathlib import Path
 from tightener import decided, pipeline, roles
 from tightener.backtest import rolling
 from tightener.backtest.ways import OURS
+from tightener.commands import publishing
 from tightener.commands.context import Context, Question, account_of, existing, project_of, study_of
 from tightener.config import Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, TightenerError
@@ -32,6 +33,7 @@ class SuggestOutput:
     write: bool
     exit_code: bool
     backtest: bool
+    open_pr: bool
 
 
 def compare(ctx: Context, asked: Question, now: datetime, *, every: bool) -> None:
@@ -62,9 +64,16 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
     project = project_of(ctx, asked, now)
     tried = _tried(project, asked) if shape.backtest and not shape.diff else None
     proposal = pipeline.propose(project, study_of(project, asked, now), only)
+    if shape.open_pr and not ctx.json:
+        terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
+    opened = publishing.requests(ctx, project, asked, [asked.agent], now, dry=False) if shape.open_pr else []
     if ctx.json:
         answer = payload.proposal(proposal)
-        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None})
+        requests = {"requests": [publishing.document(one) for one in opened]} if shape.open_pr else {}
+        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None, **requests})
+    elif shape.open_pr:
+        ctx.words.line()
+        publishing.words(ctx.words, opened)
     elif shape.diff:
         sys.stdout.write(proposal.diff)
         sys.stdout.flush()

@@ -1,0 +1,77 @@
+"""The commands that put proposals before people: where the requests go, and what is said of them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from tightener import pipeline, pulls
+from tightener.commands.context import Context, Question, project_of
+from tightener.pipeline import Project
+from tightener.publish.git import Git, repository_of
+from tightener.publish.host import Host, Outcome
+from tightener.publish.local import LocalHost
+from tightener.report.terminal import Printer
+
+
+def publish(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool) -> None:
+    """tightener publish"""
+    project = project_of(ctx, asked, now)
+    done = requests(ctx, project, asked, agents, now, dry=dry)
+    if ctx.json:
+        ctx.answer({"schema": "tightener.publish/1", "dry_run": dry, "requests": [document(one) for one in done]})
+    else:
+        words(ctx.words, done)
+
+
+def requests(
+    ctx: Context, project: Project, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool
+) -> list[Outcome]:
+    """Opens, refreshes or closes the requests that the agents' policy files need. Nothing is written with `dry`."""
+    policies = pipeline.read_policies(project, asked.policy or ())
+    for agent in agents:
+        pipeline.known_agent(policies, agent)
+    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
+    folder = ctx.database_of(project.config).parent / "requests"
+    terms = pulls.Terms(
+        days=asked.days,
+        min_age=asked.min_age,
+        as_of=asked.as_of,
+        today=now.date(),
+        requester=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        most_open=project.config.publish.most_open,
+    )
+
+    def host(git: Git) -> Host:
+        return LocalHost(git, folder, now, project.config.publish.base)
+
+    places = pulls.places_of(policies, agents, partial(repository_of, dry=shown), host)
+    return pulls.publish(project, policies, places, agents, terms)
+
+
+def document(one: Outcome) -> dict[str, Any]:
+    """One request for `--json`."""
+    return {
+        "file": one.path,
+        "branch": one.branch,
+        "outcome": one.kind.value,
+        "why": one.why,
+        "place": one.place,
+        "changes": one.changes,
+        "notes": list(one.notes),
+    }
+
+
+def words(out: Printer, done: Sequence[Outcome]) -> None:
+    """A line for each request, and where to read it."""
+    for one in done:
+        out.line(f"{one.path}: {one.kind.value}: {one.why}")
+        if one.place:
+            out.line(f"  {one.place}, branch {one.branch}")
+        for note in one.notes:
+            out.line(f"  note: {note}")

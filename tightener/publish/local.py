@@ -1,0 +1,165 @@
+"""Requests without any server: a branch and its commits in the policy's own repository, and the body in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from tightener.errors import TightenerError
+from tightener.publish import owners, record
+from tightener.publish.commit import sealed
+from tightener.publish.git import Git
+from tightener.publish.host import Base, Draft, Ended, Kind, Plan, Request, Seen, Tip
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHost:
+    """The local repository. `folder` holds the bodies: NAME.md is the open one, NAME.1.md and so on have ended."""
+
+    git: Git
+    folder: Path
+    now: datetime
+    base_branch: str = ""  # '' = the one that is checked out
+
+    def look(self, path: str, branch: str) -> Seen:
+        """What there is. Raises TightenerError (`no-base`)."""
+        base = self._base(path)
+        tip = self.git.tip(branch, path)
+        file = self._file(branch)
+        past = [one for _, one in self._filed(branch)]
+        body = _read(file)
+        known = record.read(body) if body is not None else None
+        if body is None or known is None:
+            return Seen(base, tip, None, tuple(past))
+        ended = self._ended(file, body, known, base, tip)
+        if ended is not None:
+            return Seen(base, tip, None, (*past, ended))
+        return Seen(base, tip, Request(file.name, str(file), body), tuple(past))
+
+    def _base(self, path: str) -> Base:
+        branch = self.base_branch or self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+        commit = self.git.ask("rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}")
+        if commit is None:
+            raise TightenerError(
+                f"there is no commit on {branch} to make a branch from",
+                slug="no-base",
+                hint="commit the policy first" if not self.base_branch else "check `publish: base:`",
+            )
+        return Base(branch, commit, self.git.blob(commit, path))
+
+    def _ended(self, file: Path, body: str, known: record.Record, base: Base, tip: Tip | None) -> Ended | None:
+        """How an open request was found to have ended: its text has reached the base, or its branch is gone."""
+        today = self.now.date()
+        if known.state:
+            return Ended(file.name, body, date.fromisoformat(known.day), known.state == record.MERGED)
+        inside = tip is not None and self.git.ask("merge-base", "--is-ancestor", tip.commit, base.commit) is not None
+        if inside or known.blob == base.blob:
+            return Ended(file.name, body, today, merged=True, head=tip.commit if tip else "")
+        return None if tip else Ended(file.name, body, today, merged=False, said="its branch was deleted")
+
+    def carry_out(self, plan: Plan, draft: Draft, seen: Seen) -> tuple[str, Sequence[str]]:
+        """Commits first, then the body: what is interrupted in between, the next run goes on with."""
+        file = self._file(draft.branch)
+        for one in seen.ended:
+            if one.name == file.name:
+                state = record.MERGED if one.merged else record.REFUSED
+                how = (
+                    "was merged" if one.merged else "was closed without merging: a no to what it proposed, for 90 days"
+                )
+                self._file_away(draft.branch, record.ended(one.body, state, one.day, f"This request {how}."))
+        if plan.kind in {Kind.CLOSED, Kind.CLEARED}:
+            return self._close(plan, draft, seen)
+        if plan.kind not in {Kind.OPENED, Kind.REFRESHED}:
+            return (seen.open.place if seen.open else ""), ()
+        if plan.parents:
+            self._commit(plan, draft, seen)
+        self._write(file, draft.body)
+        return str(file), ("its evidence is thin: look twice",) if draft.unsure else ()
+
+    def _commit(self, plan: Plan, draft: Draft, seen: Seen) -> None:
+        self._free(draft.branch)
+        tree = self.git.tree_with(seen.base.commit, draft.path, draft.content)
+        message = sealed(draft.message, seen.base.commit, seen.base.blob, tree)
+        commit = self.git.commit(tree, plan.parents, message, self.now)
+        self.git.move(draft.branch, commit, seen.tip.commit if seen.tip else None)
+
+    def _close(self, plan: Plan, draft: Draft, seen: Seen) -> tuple[str, Sequence[str]]:
+        place = ""
+        if seen.tip:
+            self._free(draft.branch)
+        if seen.open:
+            words = f"Closed by tightener: {plan.why}"
+            place = self._file_away(draft.branch, record.ended(seen.open.body, record.CLOSED, self.now.date(), words))
+        if seen.tip:
+            self.git.drop(draft.branch, seen.tip.commit)
+        return place, ()
+
+    def _free(self, branch: str) -> None:
+        if self.git.checked_out(branch):
+            raise TightenerError(
+                f"{branch} is checked out, and moving it would change that work tree",
+                slug="branch-checked-out",
+                hint="check out another branch there, and run this again",
+            )
+
+    def reviewers(self, path: str) -> Sequence[str]:
+        """By CODEOWNERS of the base."""
+        base = self._base(path)
+        texts = (self.git.ask("cat-file", "blob", f"{base.commit}:{place}") for place in owners.PLACES)
+        text = next((found for found in texts if found is not None), "")
+        return owners.of(text, path)
+
+    def _file(self, branch: str) -> Path:
+        return self.folder / f"{branch.rpartition('/')[2]}.md"
+
+    def _filed(self, branch: str) -> Iterator[tuple[Path, Ended]]:
+        """The requests that have ended, oldest first."""
+        file = self._file(branch)
+        number = 1
+        while (body := _read(old := file.with_suffix(f".{number}.md"))) is not None:
+            known = record.read(body)
+            if known and known.day:
+                yield old, Ended(old.name, body, date.fromisoformat(known.day), known.state == record.MERGED)
+            number += 1
+
+    def _file_away(self, branch: str, body: str) -> str:
+        """Moves the body of a request that has ended out of the way of the next one."""
+        file = self._file(branch)
+        number = 1
+        while (old := file.with_suffix(f".{number}.md")).exists():
+            number += 1
+        self._write(file, body)
+        if self.git.dry is None:
+            file.replace(old)
+        return str(old)
+
+    def _write(self, file: Path, body: str) -> None:
+        if self.git.dry is not None:
+            self.git.dry(f"write {len(body.encode())} bytes to {file}")
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write(file, body)
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TightenerError(
+            f"cannot read {file}", slug="unreadable", hint="it is a request's body: repair or remove it"
+        ) from error
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_bytes(text.encode())
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TightenerError(f"cannot write {file}: {error.strerror}", slug="unwritable") from error

@@ -1,0 +1,240 @@
+"""The pipeline's answer for a repository: one request a policy file, refreshed in place.
+
+look (what people said so far) -> propose (for each agent of the file) -> draft (one text, one body) -> settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from tightener import pipeline
+from tightener.backtest import rolling
+from tightener.backtest.ways import OURS
+from tightener.errors import NoEvidence, TightenerError, VerificationFailed
+from tightener.model import AgentPolicy
+from tightener.pipeline import Project
+from tightener.policy import document
+from tightener.policy.document import PolicyFile, PolicySet
+from tightener.publish import body, record
+from tightener.publish.commit import branch_of
+from tightener.publish.git import Git
+from tightener.publish.host import Draft, Host, Outcome, Seen
+from tightener.publish.markdown import inert
+from tightener.publish.parts import Context, Part, doubts
+from tightener.publish.record import No
+from tightener.publish.settle import settle
+from tightener.report import backtest as backtest_report
+from tightener.report.words import sentence
+from tightener.resources import query
+from tightener.results import Proposal
+from tightener.tighten.suggest import changes
+from tightener.tighten.suggestion import additions
+from tightener.tighten.wording import count
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is asked of every agent, and who asks."""
+
+    days: int
+    min_age: int
+    as_of: date | None
+    today: date
+    requester: str
+    most_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A policy file, its repository, and where its request goes."""
+
+    file: PolicyFile
+    git: Git
+    path: str  # in the repository
+    host: Host
+
+
+def publish(
+    project: Project, policies: PolicySet, places: Sequence[Place], agents: Sequence[str], terms: Terms
+) -> list[Outcome]:
+    """Proposes the policy files at their hosts, those first that remove the most risk.
+
+    `agents`: only these, and those that an open request is about already; none = all. Raises TightenerError
+    (`policy-not-in-base` where a file is not what its base has; else what proposing and the hosts raise).
+    """
+    drafts = [(place.host, _draft(project, policies, place, agents, terms)) for place in places]
+    drafts.sort(key=lambda pair: (pair[1].changes > 0, -pair[1].risk))  # what closes makes room for what opens
+    return [settle(host, draft, terms.most_open) for host, draft in drafts]
+
+
+def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence[str], terms: Terms) -> Draft:
+    branch = branch_of(place.path)
+    seen = place.host.look(place.path, branch)
+    stored = place.git.normal(place.path, document.encode(place.file.text))
+    if seen.base.blob != place.git.name_of(stored):
+        raise TightenerError(
+            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
+            slug="policy-not-in-base",
+            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
+        )
+    known = record.read(seen.open.body) if seen.open else None
+    wanted = [a for a in place.file.agents if not agents or a in agents or (known and a in known.agents)]
+    no = record.refused(seen, terms.today)
+    parts, standings, silent = [], dict[str, str](), list[str]()
+    for agent in wanted:
+        try:
+            part, own = _part(project, policies, agent, no, terms)
+        except NoEvidence as error:
+            silent.append(f"{agent}: {error.message}")
+            continue
+        parts.append(part)
+        standings |= own
+    return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+
+
+def _part(
+    project: Project, policies: PolicySet, agent: str, no: Mapping[str, No], terms: Terms
+) -> tuple[Part, dict[str, str]]:
+    """One agent's part, and the standing of each suggestion that is in it or that people left out."""
+
+    def proposed(refused: Mapping[str, str], only: Sequence[str] = ()) -> Proposal:
+        # A study of its own for each: both work on the same temporary tables.
+        found = pipeline.study(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
+        return pipeline.propose(project, found, only, refused)
+
+    tried = rolling.glance(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
+    refused = {one: said.reason for one, said in no.items()}
+    found = proposed(refused)
+    comparison = found.study.comparison
+    now = {one.id: record.standing(one, comparison) for one, _ in found.left_out if one.id in no}
+    ended = [one for one, standing in now.items() if no[one].standing not in {"", standing}]
+    if ended:  # the grant's status has changed since the no was said
+        refused = {one: reason for one, reason in refused.items() if one not in ended}
+        found = proposed(refused)
+        comparison = found.study.comparison
+    left_out = found.left_out
+    waiting = 0
+    if len(found.suggestions) > body.MOST_CHANGES:
+        first = _first(found)
+        waiting = len(found.suggestions) - len(first)
+        found = replace(proposed(refused, first), left_out=left_out)
+    unticked = tuple(one for one, _ in left_out if one.id in refused)
+    tallies = [tally for tally in tried.ways.get(OURS, ()) if tally is not None]
+    part = Part(
+        found,
+        backtest_report.line(tried, OURS),
+        sum(tally.uses for tally in tallies),
+        sum(tally.refused for tally in tallies),
+        unticked,
+        waiting,
+    )
+    return part, {one.id: record.standing(one, comparison) for one in (*found.suggestions, *unticked)}
+
+
+def _first(found: Proposal) -> list[str]:
+    """The suggestions that remove the most risk, each with those that it needs, as many as one request holds."""
+    taken: list[str] = []
+    for one in found.ranked:
+        more = [name for name in (*one.requires, one.id) if name not in taken]
+        if len(taken) + len(more) <= body.MOST_CHANGES:
+            taken += more
+    return taken
+
+
+def _drafted(
+    project: Project,
+    place: Place,
+    seen: Seen,
+    branch: str,
+    parts: list[Part],
+    standings: Mapping[str, str],
+    silent: Sequence[str],
+    terms: Terms,
+) -> Draft:
+    file = place.file
+    text = _composed(file, parts)
+    content = place.git.normal(place.path, document.encode(text))
+    number = sum(len(part.proposal.suggestions) for part in parts)
+    known = (record.read(seen.open.body) if seen.open else None) or record.Record()
+    files, digest = project.con.execute(query("log_digest")).fetchall()[0]
+    about = Context(
+        path=place.path,
+        requester=known.requester or terms.requester,
+        reviewers=tuple(place.host.reviewers(place.path)),
+        version=version("tightener"),
+        before=pipeline.digest(file.text),
+        after=pipeline.digest(text),
+        logs=(files, digest),
+        blob=place.git.name_of(content),
+        standings=standings,
+        silent=tuple(silent),
+        said_before=known,
+    )
+    return Draft(
+        path=place.path,
+        branch=branch,
+        changes=number,
+        content=content,
+        blob=about.blob,
+        title=inert(f"Tighten {place.path}"),
+        message=_message(place.path, number, parts, terms),
+        body=body.render(parts, about),
+        unsure=any(doubts(part) for part in parts),
+        why="" if number else _why(parts, silent),
+        risk=sum(sum(part.proposal.removes.values()) for part in parts),
+    )
+
+
+def _composed(file: PolicyFile, parts: Sequence[Part]) -> str:
+    """All agents' proposals in one text. Each agent's policy in it must be the one that was proved."""
+    every = [one for part in parts for one in part.proposal.suggestions]
+    text = file.rewrite(changes(every), additions(every)) if every else file.text
+    made = document.parse(text, file.path, file.aliases).agents
+    proved: dict[str, AgentPolicy] = dict(file.agents)
+    for part in parts:
+        proved[part.agent] = document.parse(part.proposal.text, file.path, file.aliases).agents[part.agent]
+    if {name: _said(one) for name, one in made.items()} != {name: _said(one) for name, one in proved.items()}:
+        raise VerificationFailed(
+            f"the agents' proposals for {file.path} do not add up to what was proved",
+            slug="proposal-not-proved",
+            hint="nothing was written; propose one agent at a time with --agent",
+        )
+    return text
+
+
+def _said(policy: AgentPolicy) -> list[object]:
+    return [(r.effect, r.service, r.body, r.expires, r.ttl, sorted(r.extras.items())) for r in policy.rules]
+
+
+def _message(path: str, number: int, parts: Sequence[Part], terms: Terms) -> str:
+    """The commit's message: what and why, and who asked for it."""
+    lines = [inert(f"Tighten {path}: {count(number, 'change')}"), ""]
+    lines += [inert(sentence(part.proposal)) for part in parts[:20] if part.proposal.suggestions]
+    lines += ["", f"Requested-by: {inert(terms.requester)} with tightener {version('tightener')}"]
+    return "\n".join(lines)
+
+
+def _why(parts: Sequence[Part], silent: Sequence[str]) -> str:
+    """Why there is nothing to propose."""
+    refused = sum(len(part.unticked) for part in parts)
+    if refused:
+        return f"nothing is left to propose: {count(refused, 'change')} would be, and people said no"
+    if not parts and silent:
+        return f"nothing can be said now: {silent[0]}"
+    return "nothing is left to tighten: what is granted is in use, or must be kept for want of evidence"
+
+
+def places_of(
+    policies: PolicySet,
+    agents: Sequence[str],
+    repository: Callable[[Path], tuple[Git, str]],
+    host: Callable[[Git], Host],
+) -> list[Place]:
+    """The policy files that are asked about, each with its repository. Raises TightenerError (`no-repository`)."""
+    files = [file for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
+    found = [(file, *repository(Path(file.path))) for file in files]
+    return [Place(file, git, path, host(git)) for file, git, path in found]
