@@ -19,6 +19,7 @@ from tightener.tighten.suggestion import Suggestion
 
 NO_DAYS = 90  # how long a no on a request holds
 CLOSED, MERGED, REFUSED = "closed", "merged", "refused"  # by tightener, by a person, without merging
+_NAME = 200  # characters of who had it opened
 _MARK = "<!-- tightener:"
 _BOX = re.compile(r"^\s*[-*+] \[([ xX])\] <code>([a-z-]+-[0-9a-f]{6})</code>", re.MULTILINE)
 
@@ -52,7 +53,7 @@ def hidden(record: Record) -> str:
         "agents": list(record.agents),
         "taken": dict(record.taken),
         "unticked": dict(record.unticked),
-        "requester": record.requester,
+        "requester": record.requester[:_NAME],
         "blob": record.blob,
         "state": record.state,
         "day": record.day,
