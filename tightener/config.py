@@ -47,7 +47,6 @@ _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
 _PUBLISH = ("github", "api", "base", "labels", "most_open")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
-_API = re.compile(r"https://|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/]")
 MOST_OPEN = 10
 LABEL = "tightener"
 
@@ -242,18 +241,15 @@ class _Reader:
         for key in ("github", "api", "base"):
             if not isinstance(value.get(key, ""), str):
                 raise self.fail(f"`{key}` must be text, not {value[key]!r}", "publish", key, hint="put it in quotes")
-        github, api, most = value.get("github", ""), value.get("api", ""), value.get("most_open", MOST_OPEN)
+        github, most = value.get("github", ""), value.get("most_open", MOST_OPEN)
         if github and not _REPOSITORY.fullmatch(github):
             raise self.fail(f"`github` must be a repository, not {github!r}", "publish", "github", hint="owner/name")
-        if api and not _API.match(api):
-            hint = "https://HOST/api/v3; the token is sent there"
-            raise self.fail("`api` must be an https address", "publish", "api", hint=hint)
         if type(most) is not int or most < 1:
             raise self.fail(f"`most_open` must be a number from 1, not {most!r}", "publish", "most_open")
         labels = self._strings(value.get("labels", [LABEL]), "publish", "labels")
         if not labels:
             raise self.fail("a request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
-        return Publish(github, api.rstrip("/"), value.get("base", ""), labels, most)
+        return Publish(github, value.get("api", ""), value.get("base", ""), labels, most)
 
     def _data_events(self, value: Any) -> dict[str, date]:
         """Resource type -> first day. A type that no action is logged under would be a declaration without effect."""

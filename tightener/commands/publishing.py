@@ -5,13 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from tightener import pipeline, pulls
 from tightener.commands.context import Context, Question, project_of
+from tightener.config import Publish
+from tightener.errors import TightenerError
 from tightener.pipeline import Project
 from tightener.publish.git import Git, repository_of
 from tightener.publish.host import Host, Outcome
@@ -47,11 +49,28 @@ def requests(
         most_open=project.config.publish.most_open,
     )
 
-    def host(git: Git) -> Host:
+    def local(git: Git) -> Host:
         return LocalHost(git, folder, now, project.config.publish.base)
 
-    places = pulls.places_of(policies, agents, partial(repository_of, dry=shown), host)
+    remote = _github(project.config.publish, now, shown) if project.config.publish.github else None
+    places = pulls.places_of(policies, agents, partial(repository_of, dry=shown), lambda git: remote or local(git))
     return pulls.publish(project, policies, places, agents, terms)
+
+
+def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> Host:
+    """The host that the configuration names. Raises TightenerError."""
+    try:
+        from tightener.publish import client, github  # noqa: PLC0415 - PyGithub is an extra: most people do without it
+    except ImportError as error:
+        raise TightenerError(
+            "PyGithub is not installed", slug="github-not-installed", hint="pip install 'tightener[github]'"
+        ) from error
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    if not token:
+        raise TightenerError("there is no token for GitHub", slug="github-token", hint="set GITHUB_TOKEN")
+    url = said.api or os.environ.get("GITHUB_API_URL") or client.PUBLIC
+    api = client.connect(token, url.rstrip("/"), dry)
+    return github.GitHubHost(api, said.github, said.labels, now.date(), said.base)
 
 
 def document(one: Outcome) -> dict[str, Any]:

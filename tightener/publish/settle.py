@@ -42,7 +42,7 @@ def decide(seen: Seen, draft: Draft, most_open: int) -> Plan:
         parents = (tip.commit,) if tip.seal and tip.seal.base == base.commit else (tip.commit, base.commit)
     if not seen.open:
         return Plan(Kind.OPENED, f"{count(draft.changes, 'change')} proposed", parents)
-    same = not parents and seen.open.dressed and seen.open.body == draft.body
+    same = not parents and seen.open.dressed and seen.open.body.rstrip() == draft.body.rstrip()
     if same:
         return Plan(Kind.UNCHANGED, "nothing is new")
     return Plan(Kind.REFRESHED, f"{count(draft.changes, 'change')} proposed", parents)
