@@ -80,30 +80,57 @@ def _slice(whole: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def operation(verb: str, path: str) -> dict[str, Any]:
-    """The operation that a request calls. Fails where GitHub has none."""
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """The paths that there are, the longest first. `ref` and `path` hold slashes at GitHub, whatever OpenAPI says."""
+    made = []
     for template in sorted(description()["paths"], key=lambda one: -len(one)):
-        pattern = re.escape(template)
-        for name in ("ref", "path"):  # which GitHub takes with slashes
-            pattern = pattern.replace(re.escape(f"{{{name}}}"), ".+")
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)
-        if re.fullmatch(pattern, path) and verb.lower() in description()["paths"][template]:
-            return dict(description()["paths"][template][verb.lower()])
+        pattern = re.sub(r"\\{(\w+)\\}", lambda m: ".+" if m[1] in {"ref", "path"} else "[^/]+", re.escape(template))
+        made.append((re.compile(pattern), template))
+    return made
+
+
+def template_of(verb: str, path: str) -> str:
+    """The path of the operation that a request calls. Fails where GitHub has none."""
+    for pattern, template in _patterns():
+        if pattern.fullmatch(path) and verb.lower() in description()["paths"][template]:
+            return template
     raise AssertionError(f"GitHub has no {verb} {path}")
+
+
+@cache
+def _asked(
+    verb: str, template: str
+) -> tuple[dict[str, tuple[bool, Draft202012Validator]], Draft202012Validator | None]:
+    """What a request may say: its query (whether a number, and how it is checked), and its body."""
+    found = description()["paths"][template][verb.lower()]
+    known = {
+        one["name"]: (one["schema"].get("type") == "integer", Draft202012Validator(_strict(one["schema"])))
+        for one in map(_resolved, found.get("parameters", ()))
+        if one["in"] == "query"
+    }
+    content = found.get("requestBody", {}).get("content", {}).get("application/json")
+    return known, Draft202012Validator(_strict(content["schema"])) if content else None
+
+
+@cache
+def _answers(verb: str, template: str) -> dict[str, Draft202012Validator | None]:
+    """What may be answered, by status."""
+    answers = description()["paths"][template][verb.lower()]["responses"]
+    contents = {status: _resolved(one).get("content", {}).get("application/json") for status, one in answers.items()}
+    return {status: Draft202012Validator(_loose(one["schema"])) if one else None for status, one in contents.items()}
 
 
 def check_request(verb: str, path: str, query: dict[str, str], body: Any) -> None:
     """Raises AssertionError for a request that the description does not know, unknown keys included."""
-    found = operation(verb, path)
-    known = {one["name"]: one["schema"] for one in map(_resolved, found.get("parameters", ())) if one["in"] == "query"}
+    known, checked = _asked(verb, template_of(verb, path))
     assert set(query) <= set(known), f"{verb} {path}: unknown query {set(query) - set(known)}"
     for name, value in query.items():
-        typed = int(value) if known[name].get("type") == "integer" else value
-        _check(known[name], typed, f"{verb} {path} ?{name}")
-    content = found.get("requestBody", {}).get("content", {}).get("application/json")
-    assert (body is None) == (content is None), f"{verb} {path}: a body, or none"
-    if content:
-        _check(_strict(content["schema"]), body, f"{verb} {path}")
+        number, validator = known[name]
+        _check(validator, int(value) if number else value, f"{verb} {path} ?{name}")
+    assert (body is None) == (checked is None), f"{verb} {path}: a body, or none"
+    if checked:
+        _check(checked, body, f"{verb} {path}")
 
 
 def check_answer(verb: str, path: str, status: int, body: Any) -> None:
@@ -111,16 +138,16 @@ def check_answer(verb: str, path: str, status: int, body: Any) -> None:
 
     What GitHub says besides may be missing.
     """
-    answers = operation(verb, path)["responses"]
+    answers = _answers(verb, template_of(verb, path))
     assert str(status) in answers, f"{verb} {path}: GitHub never answers {status}"
-    content = _resolved(answers[str(status)]).get("content", {}).get("application/json")
-    if content:
-        _check(_loose(content["schema"]), body, f"{verb} {path}: {status}")
+    checked = answers[str(status)]
+    if checked:
+        _check(checked, body, f"{verb} {path}: {status}")
 
 
-def _check(schema: dict[str, Any], value: Any, what: str) -> None:
-    errors = list(Draft202012Validator(schema).iter_errors(value))
-    assert not errors, f"{what}: {errors[0].message[:300]} at {list(errors[0].absolute_path)}"
+def _check(validator: Draft202012Validator, value: Any, what: str) -> None:
+    error = next(validator.iter_errors(value), None)
+    assert error is None, f"{what}: {error.message[:300]} at {list(error.absolute_path)}"
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
