@@ -44,6 +44,34 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
     assert found.exceptions[0].until == date(2027, 1, 31)
 
 
+def test_where_requests_go(tmp_path: Path) -> None:
+    assert load(tmp_path, "policy: a\n").publish == config.Publish("", "", "", ("tightener",), 10)
+    text = "publish: {github: acme/p, api: 'https://h/api/v3', base: main, labels: [a, b], most_open: 1}\n"
+    assert load(tmp_path, text).publish == config.Publish("acme/p", "https://h/api/v3", "main", ("a", "b"), 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("{github: acme}", "{github: a/b/c}", "{github: 'a b/c'}", "{github: 1}", "{api: [x]}", "{base: 2}"),
+        *(
+            "{most_open: 0}",
+            "{most_open: yes}",
+            "{most_open: '1'}",
+            "{labels: []}",
+            "{labels: [1]}",
+            "{token: x}",
+            "[]x",
+        ),
+    ],
+)
+def test_where_requests_cannot_go(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, f"publish: {value}\n")
+    assert error.value.place
+    assert error.value.place.line == 1
+
+
 def test_every_key_is_documented() -> None:
     text = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
     for key in config._TOP:

@@ -17,7 +17,7 @@ from tightener.publish import body, record
 from tightener.publish.parts import Context, Part, confidence, doubts
 from tightener.publish.record import Record
 from tightener.results import Proposal
-from tightener.tighten.suggestion import Suggestion
+from tightener.tighten.suggestion import Edit, Suggestion
 
 RULES = """    allow:
       - {service: git, actions: [push, clone], resources: ["acme/*"]}
@@ -158,3 +158,18 @@ def test_the_snippet_is_configuration(found: Proposal) -> None:
     (one,) = yaml.safe_load(markup.unescape(block[1]))["exceptions"]
     assert (one["agent"], one["service"]) == ("a", found.ranked[0].rule.service)
     assert set(one["actions"]) <= {"push", "clone", "read", "write"}
+
+
+def test_what_a_tool_was_called_with_is_not_shown() -> None:
+    rules = "    allow:\n      - {service: tools, actions: [ask]}\n"
+    secret = [f"text=customer {i} owes {i * 7}" for i in range(70)]
+    found = proposal(rules, [Use("tools", "ask", one, day=i) for i, one in enumerate(secret)], again=False)
+    one = replace(found.suggestions[0], evidence={"examples": secret}) if found.suggestions else None
+    first = found.study.policy.rules[0]
+    one = one or Suggestion("narrow_resources", first, "t", "w", {"examples": secret}, Edit())
+    lost = replace(one, title="left")
+    shown = replace(found, suggestions=(one,), left_out=((lost, f"would lose {secret[3]}"),), removes={one.id: 1.0})
+    text = body.render([Part(shown, "never")], about())
+    assert "owes" not in text
+    assert text.count("used: <code>sha256 ") == 3
+    assert "left out, left" in text

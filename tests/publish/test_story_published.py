@@ -7,8 +7,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+import openapi
 import pytest
+from fake_github import GitHub, Server
 from repository import ROOT, call, check_gold, git, state
+
+from tightener.publish import body as bodies
+from tightener.publish import client
 
 BRANCH = "tightener/policy-yaml-f23324"
 REPORT = ("--agent", "claude-report-03")  # which has two suggestions, and little to read
@@ -117,3 +122,65 @@ def test_a_policy_that_is_not_committed_is_refused_and_a_dry_run_writes_nothing(
     assert code == 1
     assert "unknown-agent" in err
     assert git(story, "branch", "--list", "tightener/*") == ""
+
+
+def test_two_weeks_on_github_and_a_run_without_news(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    openapi.description()
+    monkeypatch.setattr(client, "_BETWEEN_WRITES", None)
+    monkeypatch.setenv("GITHUB_TOKEN", "secret-token")
+    github = GitHub()
+    github.commit({"policy.yaml": (story / "policy.yaml").read_bytes(), "CODEOWNERS": b"* @dana\n"}, "start")
+    server = Server(github)
+    try:
+        with (story / "tightener.yaml").open("a") as file:
+            file.write(f"publish: {{github: acme/policies, api: '{server.url}'}}\n")
+        before = state(story)
+        code, out, _ = call(story, "publish", *REPORT, "--dry-run")
+        assert (code, github.writes) == (0, [])
+        assert f"POST {server.url}/repos/acme/policies/pulls" in out
+        _, out, _ = call(story, "publish", *REPORT, "--json", "--as-of", "2026-11-08")
+        assert request(out)["outcome"] == "opened"
+        first = github.refs[BRANCH]
+        _, out, _ = call(story, "publish", *REPORT, "--json")
+        assert request(out)["outcome"] == "refreshed"
+        (pull,) = github.pulls
+        assert "2026-11-15" in pull["body"]
+        assert pull["asked"] == ["dana"]
+        assert github.inside(first, github.refs[BRANCH])
+        writes = len(github.writes)
+        _, out, _ = call(story, "publish", *REPORT, "--json")
+        assert (request(out)["outcome"], len(github.writes)) == ("unchanged", writes)
+        assert state(story) == before
+        github.close(1, "after the audit")
+        _, out, _ = call(story, "publish", *REPORT, "--json")
+        assert request(out)["outcome"] == "branch removed"
+        assert len(github.pulls) == 1
+        monkeypatch.delenv("GITHUB_TOKEN")
+        monkeypatch.delenv("GH_TOKEN", raising=False)
+        code, _, err = call(story, "publish", *REPORT)
+        assert code == 1
+        assert "github-token" in err
+        assert not github.broken, github.broken
+    finally:
+        server.close()
+
+
+def test_what_is_too_much_for_one_request_waits_for_the_next(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST_CHANGES", 1)
+    _, out, _ = call(story, "publish", *REPORT, "--json")
+    assert request(out)["changes"] == 1
+    assert "1 more change waits for the next request" in (story / BODY).read_text()
+    git(story, "merge", "-q", "--ff-only", BRANCH)
+    _, out, _ = call(story, "publish", *REPORT, "--json")
+    assert (request(out)["outcome"], request(out)["changes"]) == ("opened", 1)
+
+
+def test_a_no_ends_when_the_status_of_its_grant_has_changed(story: Path) -> None:
+    call(story, "publish", *REPORT)
+    body = story / BODY
+    record = '"split-rule-94764c":"'
+    at = body.read_text().index(record) + len(record)
+    text = body.read_text().replace("- [x] <code>split-rule-94764c", "- [ ] <code>split-rule-94764c")
+    body.write_text(f"{text[:at]}000000{text[at + 6 :]}")  # as if its grants had stood otherwise then
+    _, out, _ = call(story, "publish", *REPORT, "--json")
+    assert request(out)["changes"] == 2

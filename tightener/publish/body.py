@@ -4,6 +4,7 @@ keep, to take in part, to undo and to check. At most 58,000 characters; what is 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _AGENTS = 20  # of the numbers
 _CELL, _LINE, _NAME = 220, 300, 120  # characters, written
 _DETAIL = 2_500
 _EXAMPLES, _ACTIONS = 3, 12
+_TOOLS = "tools"  # whose resources are arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ def _evidence(part: Part, one: Suggestion, grants: Sequence[Grant]) -> Iterator[
     if isinstance(pooled := known.get("pooled"), float):
         yield f"by the fleet {pooled:.1%}"
     if isinstance(examples := known.get("examples"), list):
-        yield from (f"used: `{example}`" for example in examples[:_EXAMPLES])
+        yield from (f"used: `{_shown(one, str(example))}`" for example in examples[:_EXAMPLES])
     if isinstance(approvals := known.get("approvals"), int):
         yield f"{count(approvals, 'approval')} would have been asked for"
     if grants:
@@ -232,15 +234,32 @@ def _evidence(part: Part, one: Suggestion, grants: Sequence[Grant]) -> Iterator[
     yield f"backtest: {part.tried}"
 
 
+def _shown(one: Suggestion, value: str) -> str:
+    """A value from the log: resource names as they are; what a tool was called with (anything) as a hash."""
+    if one.rule.service != _TOOLS:
+        return value
+    return f"sha256 {hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _left_out(part: Part) -> Iterator[str]:
+    """As the terminal says it, but for reasons that may quote what a tool was called with."""
+    unticked = {one.id for one in part.unticked}
+    for (one, _), said in zip(part.proposal.left_out, words.not_proposed(part.proposal), strict=True):
+        if one.rule.service == _TOOLS and one.id not in unticked:
+            yield f"left out, {one.title} (line {one.rule.place.line}): `tightener suggest` says why"
+        else:
+            yield f"left out, {said}"
+
+
 def _not_seen(parts: Sequence[Part], about: Context) -> Iterator[str]:
     yield from ("", "### What could not be seen", "")
     lines = [*about.silent]
     for part in parts:
         study = part.proposal.study
         holes = [line for line in words.coverage_lines(study.comparison) if "; " in line]
-        left = [f"left out, {text}" for text in words.not_proposed(part.proposal)]
         lines += [
-            f"{part.agent}: {text}" for text in (*holes, *words.not_seen(study), *words.kept(study.comparison), *left)
+            f"{part.agent}: {text}"
+            for text in (*holes, *words.not_seen(study), *words.kept(study.comparison), *_left_out(part))
         ]
     yield from (f"- {short(line, _LINE)}" for line in lines[:_LINES])
     if not lines:
