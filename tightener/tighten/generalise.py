@@ -18,7 +18,7 @@ from tightener.policy.patterns import contains, to_regex
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
 from tightener.tighten.rollup import Groups, Heads, TooMany, roll_up
 from tightener.tighten.segments import Schema, Seen, family, is_sensitive
-from tightener.tighten.slots import SPACE, agrees, slot
+from tightener.tighten.slots import ANY, SENSITIVE, SPACE, agrees, slot
 from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Trie
 
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S")  # three words; names of people and places mostly have two
@@ -32,6 +32,7 @@ class Reason:
     pattern: str
     why: Why
     witnesses: tuple[Witness, ...]
+    within: tuple[str, ...] = ()  # without a pattern: patterns that match all of its values; none = not known
 
 
 def generalise(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
@@ -72,15 +73,15 @@ def covered(dimension: str, heads: Heads) -> list[Reason] | None:
 def _cover(dimension: str, heads: Heads) -> list[Reason]:
     until = max(group.last for groups in heads.values() for group in groups.values())
     left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
-    found: dict[str, dict[str, Reason]] = {}
+    found: dict[str, dict[tuple[str, tuple[str, ...]], Reason]] = {}
     for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
         head, schema = key
         argument = head.partition("=")[0] + "=" if schema.is_argument else ""
         made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
-        found.setdefault(argument, {}).update((one.pattern, one) for one in made)
+        found.setdefault(argument, {}).update(((one.pattern, one.within), one) for one in made)
     for argument, made_of in found.items():
         if argument and len(made_of) > MOST_PATTERNS:
-            found[argument] = {"": _left_over(argument)}
+            found[argument] = {("", ()): _left_over(argument)}
     return _without_covered([one for made_of in found.values() for one in made_of.values()])
 
 
@@ -133,14 +134,19 @@ def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int
     for piece in Trie(head, schema.separator, dimension, until, number).pieces(groups):
         text = written(head + piece.text)
         if text is None or piece.why is Why.GRANTED or (protected and piece.why not in {Why.LISTED, Why.NUMBERED}):
-            found.append(_left_over(argument))
+            found.append(_left_over(argument, [head + row for row in piece.rows]))
         else:
             found.append(_reason(text, piece, groups))
     return found
 
 
-def _left_over(argument: str) -> Reason:
-    return Reason(f"{argument}*" if argument else "", Why.GRANTED, ())
+def _left_over(argument: str, texts: Sequence[str] = ()) -> Reason:
+    """What was granted stays over some values: these working texts."""
+    if argument:
+        return Reason(f"{argument}*", Why.GRANTED, ())
+    within = [written(text.replace(SENSITIVE, ANY)) for text in texts[: MOST_PATTERNS + 1]]
+    known = tuple(one for one in within if one is not None)
+    return Reason("", Why.GRANTED, (), known if len(texts) == len(known) <= MOST_PATTERNS else ())
 
 
 def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
@@ -162,17 +168,19 @@ def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[s
     """The patterns that something granted contains, in the order of the first that does, and the granted ones that
     stay: over values that no such pattern matches, and over too many patterns."""
     homes: defaultdict[int, list[Reason]] = defaultdict(list)
-    complete = True
+    outside: list[Reason] = []
     for one in every:
         home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if one.pattern else None
         if home is None:
-            complete = False
+            outside.append(one)
         else:
             homes[home].append(one)
     left = {granted[home] for home, some in homes.items() if len(some) > MOST_PATTERNS}
     kept = {one.pattern: (home, one) for home, some in homes.items() if granted[home] not in left for one in some}
-    if not complete:
-        fits = re.compile("|".join(map(to_regex, [*kept, *left])) or "(?!)").fullmatch
+    matched = [*kept, *left]
+    if not all(one.within and all(any(contains(m, w) for m in matched) for w in one.within) for one in outside):
+        # values that perhaps no such pattern matches: every value is looked at again, and there may be millions
+        fits = re.compile("|".join(map(to_regex, matched)) or "(?!)").fullmatch
         tests = [(pattern, re.compile(to_regex(pattern)).fullmatch) for pattern in granted]
         for seen in values:
             if not fits(seen.value):
