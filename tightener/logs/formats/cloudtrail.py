@@ -15,7 +15,7 @@ from dataclasses import asdict
 import duckdb
 import pyarrow as pa
 
-from tightener.logs.files import LogFile, read_pieces
+from tightener.logs.files import PIECE, LogFile, read_pieces
 from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
 from tightener.resources import query
 from tightener.services import observe
@@ -24,8 +24,9 @@ from tightener.services.catalogue import arn_formats, catalogue_case, is_action,
 from tightener.services.outcomes import error_class
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,256}")
-_BATCH = 4 << 20  # bytes of JSON handed to DuckDB at a time
+_BATCH = 1 << 19  # bytes of JSON handed to DuckDB at a time, at least
 _WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
+_PIECE = 16 << 20  # of one read ahead: nearly always the whole file
 _AHEAD = 4
 
 _TEXT = pa.schema(
@@ -150,19 +151,18 @@ class _Reading:
         if problem not in known:  # a file that is read twice has its problem twice
             self.problems[file.id] = f"{known}; {problem}" if known else problem
 
-    def _pieces(self, file: LogFile) -> Iterator[bytes]:
-        return read_pieces(file, lambda problem: self._note(file, problem))
+    def _pieces(self, file: LogFile, piece: int = PIECE) -> Iterator[bytes]:
+        return read_pieces(file, lambda problem: self._note(file, problem), piece=piece)
 
-    def _regular(self, file: LogFile) -> Iterator[_Row]:
-        pieces = self._pieces(file)
+    def _regular(self, file: LogFile, piece: int = PIECE) -> Iterator[_Row]:
         try:
-            for chunk, doc in enumerate(arrays(pieces)):
+            for chunk, doc in enumerate(arrays(self._pieces(file, piece))):
                 yield file.id, chunk, None, None, doc
         except IrregularError:
             self.irregular.add(file.id)
 
     def _whole(self, file: LogFile) -> list[_Row]:
-        return list(self._regular(file))
+        return list(self._regular(file, _PIECE))
 
     def regular_rows(self) -> Iterator[_Row]:
         """The texts of all files in order; small files are decompressed ahead by two threads (isal frees the GIL)."""
@@ -204,16 +204,25 @@ class _Reading:
 
     def _batch(self, held: list[_Row]) -> pa.RecordBatch:
         try:
-            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+            docs = _texts(held)
         except pa.ArrowInvalid:
             sound = [row for row in held if _is_utf8(row[4])]
-            self.irregular.update({row[0] for row in held} - {row[0] for row in sound})
             self.irregular.update(row[0] for row in held if row not in sound)
             held = sound
-            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+            docs = _texts(held)
         columns = list(zip(*(row[:4] for row in held), strict=True)) or [(), (), (), ()]
         arrays_ = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
         return pa.record_batch([*arrays_, docs], schema=_TEXT)
+
+
+def _texts(held: Sequence[_Row]) -> pa.Array:
+    """The texts of some rows; a single one, as nearly all are, without a copy. Raises ArrowInvalid: it is not UTF-8."""
+    if len(held) != 1:
+        return pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+    ends = pa.array([0, len(held[0][4])], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(1, ends, pa.py_buffer(held[0][4]))
+    text.validate(full=True)
+    return text
 
 
 def _is_utf8(text: bytes) -> bool:
