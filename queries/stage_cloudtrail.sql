@@ -1,26 +1,22 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
 --   file, hour, class and container (staged_trail_shown).
--- inputs: ct_record; ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+-- inputs: ct_record (stage_cloudtrail_record.sql, and `record`, which numbers them); ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
 --   reads); ct_data_action (action); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
 
-CREATE OR REPLACE TEMP TABLE ct_offset AS
-SELECT file_id, chunk, SUM(records) OVER (PARTITION BY file_id ORDER BY chunk) - records AS before
-FROM (SELECT file_id, chunk, max(idx) AS records FROM ct_record GROUP BY ALL);
-
 CREATE OR REPLACE TEMP VIEW ct_ready AS
-SELECT r.* EXCLUDE (position), COALESCE(r.position, o.before + r.idx) AS position, COALESCE(i.id, 0) AS identity
-FROM ct_record AS r JOIN ct_offset AS o USING (file_id, chunk)
+SELECT r.*, COALESCE(i.id, 0) AS identity
+FROM ct_record AS r
 LEFT JOIN ct_identity AS i
     USING (source_identity, sign_in_session, jwt_sub, jwt_client, principal, session, access_key, by_service);
 
 INSERT INTO staged_rejected (file_id, position, reason, day)
 SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
-FROM ct_ready AS r
+FROM ct_record AS r
 LEFT JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
 WHERE reject IS NOT NULL OR m.problem IS NOT NULL
 UNION ALL
@@ -42,7 +38,7 @@ LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS 
 -- The action that a refusal names is the one that was refused, which need not be the one that the call is known for (a
 -- call checks several). Its ARN is the resource; a name that is no ARN leaves what the parameters say.
 CREATE OR REPLACE TEMP TABLE ct_named AS
-SELECT r.file_id, r.chunk, r.idx, n.action, n.typed,
+SELECT r.record, n.action, n.typed,
        CASE WHEN starts_with(r.refusal.resource, 'arn:') THEN r.refusal.resource ELSE '' END AS arn
 FROM ct_record AS r JOIN ct_refused AS n ON n.named = r.refusal.action
 WHERE r.reject IS NULL AND r.idle IS NULL;
@@ -50,7 +46,7 @@ WHERE r.reject IS NULL AND r.idle IS NULL;
 -- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
 -- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
 CREATE OR REPLACE TEMP TABLE ct_request AS
-SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.identity, r.principal, r.session, r.request_id, r.indirect,
+SELECT r.record, r.file_id, r.position, r.native_id, r.time, r.identity, r.principal, r.session, r.request_id, r.indirect,
        r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
        -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
        CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
@@ -58,7 +54,7 @@ SELECT r.file_id, r.chunk, r.idx, r.position, r.native_id, r.time, r.identity, r
 FROM ct_ready AS r
 JOIN ct_map AS m USING (event_source, event_name)
 LEFT JOIN ct_error AS e ON e.code = r.error_code
-LEFT JOIN ct_named AS d USING (file_id, chunk, idx)
+LEFT JOIN ct_named AS d USING (record)
 WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
   AND (d.action IS NULL OR (d.arn = '' AND d.action = m.action))
   AND (m.when_path = '' OR m.when_wanted = COALESCE(
@@ -178,14 +174,13 @@ INSERT INTO ct_several SELECT request FROM ct_resource GROUP BY request HAVING c
 -- Each request on each of its resources. An action with resource types whose resource is not found is partial, never
 -- silently absent. Only records of which there may be several requests have to have them numbered.
 CREATE OR REPLACE TEMP VIEW ct_row AS
-SELECT q.* EXCLUDE (params, arns), s.request IS NULL AND m.idx IS NULL AS alone,
+SELECT q.* EXCLUDE (params, arns), s.request IS NULL AND m.record IS NULL AS alone,
        CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
        CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
 FROM (SELECT *, rowid AS request FROM ct_request) AS q
 LEFT JOIN ct_resource AS r USING (request)
 LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
-LEFT JOIN (SELECT file_id, chunk, idx FROM ct_request WHERE of > 1 GROUP BY ALL HAVING count(*) > 1) AS m
-       USING (file_id, chunk, idx)
+LEFT JOIN (SELECT record FROM ct_request WHERE of > 1 GROUP BY record HAVING count(*) > 1) AS m USING (record)
 WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-');
 
 INSERT INTO staged BY NAME
@@ -197,26 +192,26 @@ other AS (
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0 AND m.conditional
     LEFT JOIN ct_error AS e ON e.code = r.error_code
     WHERE r.reject IS NULL AND r.idle IS NULL
-      AND NOT EXISTS (SELECT 1 FROM ct_named AS d WHERE d.file_id = r.file_id AND d.chunk = r.chunk AND d.idx = r.idx)
+      AND NOT EXISTS (SELECT 1 FROM ct_named AS d WHERE d.record = r.record)
       AND NOT EXISTS (
           SELECT 1 FROM ct_request AS q
-          WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx
+          WHERE q.record = r.record
             AND (NOT starts_with(q.pick, 'dynamodb-') OR q.rowid IN (SELECT request FROM ct_found)))
 ),
 -- A refusal that names an action on an ARN, or one that the call is not known to need.
 named AS (
     SELECT r.*, d.action, d.typed, d.arn
     FROM ct_ready AS r
-    JOIN ct_named AS d USING (file_id, chunk, idx)
+    JOIN ct_named AS d USING (record)
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
     WHERE m.problem IS NULL
       AND NOT EXISTS (
-          SELECT 1 FROM ct_row AS q WHERE q.file_id = r.file_id AND q.chunk = r.chunk AND q.idx = r.idx)
+          SELECT 1 FROM ct_row AS q WHERE q.record = r.record)
 ),
 numbered AS (
     SELECT *, 0 AS part FROM ct_row WHERE alone
     UNION ALL BY NAME
-    SELECT *, row_number() OVER (PARTITION BY file_id, chunk, idx ORDER BY nr, vague, resource) - 1 AS part
+    SELECT *, row_number() OVER (PARTITION BY record ORDER BY nr, vague, resource) - 1 AS part
     FROM ct_row WHERE NOT alone
     UNION ALL BY NAME
     SELECT file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
@@ -241,7 +236,7 @@ FROM numbered;
 INSERT INTO staged_trail_record BY NAME
 SELECT r.file_id, r.position, r.native_id, r.shared_id, r.elsewhere, r.corrects,
        COALESCE(l.layer, '') AS denied_by, l.layer IS NOT NULL AND r.refusal.explicit AS explicit
-FROM ct_ready AS r
+FROM ct_record AS r
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
 LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
 WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
@@ -254,7 +249,8 @@ SELECT file_id, position, min(container) AS container
 FROM (
     SELECT file_id, position, ct_container(resource) AS container
     FROM staged
-    WHERE source = 'cloudtrail' AND action IN (SELECT action FROM ct_data_action)
+    WHERE source = 'cloudtrail' AND file_id >= (SELECT min(file_id) FROM ct_record)
+      AND action IN (SELECT action FROM ct_data_action)
 )
 GROUP BY file_id, position
 HAVING min(container) = max(container);
@@ -269,9 +265,8 @@ SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
        CASE WHEN r.idle IS NULL AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(c.container, '') ELSE '' END,
        count(*)
 FROM ct_record AS r
-JOIN ct_offset AS o USING (file_id, chunk)
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = COALESCE(r.position, o.before + r.idx)
+LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = r.position
 WHERE r.reject IS NULL AND m.problem IS NULL
 GROUP BY ALL;
 
@@ -286,6 +281,4 @@ DROP TABLE ct_scoped;
 DROP TABLE ct_scope;
 DROP TABLE ct_request;
 DROP VIEW ct_ready;
-DROP TABLE ct_offset;
-DROP TABLE ct_record;
 DROP TABLE ct_identity;

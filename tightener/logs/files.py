@@ -22,6 +22,7 @@ _DAMAGE: tuple[type[Exception], ...] = (
     zstandard.ZstdError,
     EOFError,
 )
+_INFLATES = 12  # what a compressed byte of a log comes to, roughly
 _DIGESTS = "CloudTrail-Digest"
 _SKIPPED = ("CloudTrail-Insight",)
 
@@ -117,6 +118,21 @@ def _add_file(path: Path, files: dict[str, LogFile], problems: list[Problem]) ->
         problems.append(Problem(str(full), "the file is empty"))
         return
     files[str(full)] = LogFile(0, str(full), size)
+
+
+def batches(files: Sequence[LogFile], most: int) -> Iterator[tuple[LogFile, ...]]:
+    """The files in order, as many together as come to `most` decompressed bytes, estimated; at least one."""
+    held: list[LogFile] = []
+    size = 0
+    for file in files:
+        weight = file.size * (_INFLATES if file.compression else 1)
+        if held and size + weight > most:
+            yield tuple(held)
+            held, size = [], 0
+        held.append(file)
+        size += weight
+    if held:
+        yield tuple(held)
 
 
 def digest(path: str) -> str:

@@ -101,9 +101,7 @@ def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from _cut(buffer, start, pieces, close)
 
 
-def _cut(
-    buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: re.Pattern[bytes]
-) -> Iterator[bytes]:
+def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[bytes]:
     match = _FIRST_KEY.match(buffer, start)
     split = separator(match[1]) if match else None
     del match
