@@ -1,65 +1,12 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
 -- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
 --   file, hour, class and container (staged_trail_shown).
--- inputs: ct_record (stage_cloudtrail_record.sql, and `record`, which numbers them); ct_identity (stage_cloudtrail_who.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
+-- inputs: ct_record (stage_cloudtrail_record.sql); ct_request (stage_cloudtrail_request.sql); ct_ready, ct_named (stage_cloudtrail_first.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
 --   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
 --   reads); ct_data_action (action); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
 --   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
 --   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
 -- parameters: none
-
-CREATE OR REPLACE TEMP VIEW ct_ready AS
-SELECT r.*, COALESCE(i.id, 0) AS identity
-FROM ct_record AS r
-LEFT JOIN ct_identity AS i
-    USING (source_identity, sign_in_session, jwt_sub, jwt_client, principal, session, access_key, by_service);
-
-INSERT INTO staged_rejected (file_id, position, reason, day)
-SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
-FROM ct_record AS r
-LEFT JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-WHERE reject IS NOT NULL OR m.problem IS NOT NULL
-UNION ALL
-SELECT file_id, position, reason, NULL FROM ct_bad;
-
-INSERT INTO staged_not_use (file_id, reason, records)
-SELECT r.file_id, r.idle AS reason, count(*)
-FROM ct_record AS r
-JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-WHERE r.reject IS NULL AND m.problem IS NULL AND r.idle IS NOT NULL
-GROUP BY ALL ORDER BY ALL;
-
-INSERT INTO staged_file (file_id, records, problem)
-SELECT p.file_id, COALESCE(r.records, 0) + COALESCE(b.records, 0), p.problem
-FROM ct_problem AS p
-LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_record GROUP BY file_id) AS r USING (file_id)
-LEFT JOIN (SELECT file_id, count(*) AS records FROM ct_bad GROUP BY file_id) AS b USING (file_id);
-
--- The action that a refusal names is the one that was refused, which need not be the one that the call is known for (a
--- call checks several). Its ARN is the resource; a name that is no ARN leaves what the parameters say.
-CREATE OR REPLACE TEMP TABLE ct_named AS
-SELECT r.record, n.action, n.typed,
-       CASE WHEN starts_with(r.refusal.resource, 'arn:') THEN r.refusal.resource ELSE '' END AS arn
-FROM ct_record AS r JOIN ct_refused AS n ON n.named = r.refusal.action
-WHERE r.reject IS NULL AND r.idle IS NULL;
-
--- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the
--- text holds its key at all: that is much quicker than parsing, and the text has no escapes (json_transform wrote it).
-CREATE OR REPLACE TEMP TABLE ct_request AS
-SELECT r.record, r.file_id, r.position, r.native_id, r.time, r.identity, r.principal, r.session, r.request_id, r.indirect,
-       r.params, r.arns, r.region, r.account, m.map, m.nr, m.of, m.action, m.mapped, m.pick, m.typed,
-       -- A call that needs no permission says nothing about any grant: neither its use nor its disuse.
-       CASE WHEN r.by_service THEN 'by_service' WHEN NOT m.needs_permission THEN 'no_evidence'
-            WHEN d.action IS NOT NULL THEN 'refused' ELSE COALESCE(e.outcome, 'used') END AS outcome
-FROM ct_ready AS r
-JOIN ct_map AS m USING (event_source, event_name)
-LEFT JOIN ct_error AS e ON e.code = r.error_code
-LEFT JOIN ct_named AS d USING (record)
-WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
-  AND (d.action IS NULL OR (d.arn = '' AND d.action = m.action))
-  AND (m.when_path = '' OR m.when_wanted = COALESCE(
-        CASE WHEN m.when_path <> '' AND contains(r.params, m.when_key)
-             THEN contains(json_extract_string(r.params, m.when_path), m.when_text) END, false));
 
 CREATE OR REPLACE TEMP TABLE ct_scope AS
 SELECT q.map, q.region, q.account, COALESCE(p.partition, 'aws') AS partition, COALESCE(NULLIF(q.account, ''), '*') AS owner
@@ -78,16 +25,16 @@ FROM ct_template AS t JOIN ct_scope AS s USING (map);
 CREATE OR REPLACE TEMP TABLE ct_candidate AS
 WITH
 listed AS (
-    SELECT q.rowid AS request, q.map, q.pick, a, ordinal
-    FROM (SELECT rowid, map, pick, unnest(arns) AS a, generate_subscripts(arns, 1) AS ordinal
+    SELECT q.request, q.map, q.pick, a, ordinal
+    FROM (SELECT request, map, pick, unnest(arns) AS a, generate_subscripts(arns, 1) AS ordinal
           FROM ct_request WHERE typed AND len(arns) > 0) AS q
 ),
 named AS (
-    SELECT rowid AS request, map, unnest(regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1)) AS arn
+    SELECT request, map, unnest(regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1)) AS arn
     FROM ct_request WHERE typed AND contains(params, '"arn:aws') AND NOT starts_with(pick, 'dynamodb-')
 ),
 short AS (
-    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
+    SELECT q.request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
            CASE WHEN t.path1 = '@principal' THEN q.principal ELSE json_extract_string(q.params, NULLIF(t.path1, '')) END AS v1,
            json_extract_string(q.params, NULLIF(t.path2, '')) AS v2
     FROM ct_request AS q
@@ -95,7 +42,7 @@ short AS (
     WHERE t.path3 = '' AND t.many = ''
 ),
 long AS (
-    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.text3, t.text4, t.path4,
+    SELECT q.request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.text3, t.text4, t.path4,
            t.cut1, t.cut2, t.cut3, t.cut4,
            json_extract_string(q.params, t.path1) AS v1, json_extract_string(q.params, t.path2) AS v2,
            json_extract_string(q.params, t.path3) AS v3, json_extract_string(q.params, NULLIF(t.path4, '')) AS v4
@@ -105,7 +52,7 @@ long AS (
 ),
 -- A parameter that occurs in lists, at any depth: EC2's instancesSet.items[].instanceId.
 many AS (
-    SELECT q.rowid AS request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
+    SELECT q.request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
            unnest(CASE WHEN t.each THEN regexp_extract_all(regexp_extract(CAST(q.params AS VARCHAR), t.many, 1), '"([^"\\]+)"', 1)
                   ELSE regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1) END) AS v1
     FROM ct_request AS q
@@ -113,7 +60,7 @@ many AS (
     WHERE t.many <> ''
 ),
 tables AS (
-    SELECT q.rowid AS request, q.map, unnest(ct_tables(q.params, q.pick, s.partition, q.region, s.owner)) AS a
+    SELECT q.request, q.map, unnest(ct_tables(q.params, q.pick, s.partition, q.region, s.owner)) AS a
     FROM ct_request AS q JOIN ct_scope AS s USING (map, region, account)
     WHERE starts_with(q.pick, 'dynamodb-')
 )
@@ -162,11 +109,11 @@ SELECT request, arn, partial FROM ct_found ANTI JOIN ct_several USING (request)
 UNION ALL
 SELECT DISTINCT request, arn, partial FROM ct_found SEMI JOIN ct_several USING (request)
 UNION ALL
-SELECT q.rowid, s.fit, true
+SELECT q.request, s.fit, true
 FROM ct_request AS q
 JOIN (SELECT * FROM ct_shape WHERE needed <> '') AS s USING (map)
 JOIN (SELECT request, list(kind) AS kinds, bool_or(enough) AS enough FROM ct_found GROUP BY request) AS f
-  ON f.request = q.rowid
+  ON f.request = q.request
 WHERE (s.needed = 'always' OR q.params IS NULL) AND NOT f.enough AND NOT list_contains(f.kinds, s.kind);
 
 INSERT INTO ct_several SELECT request FROM ct_resource GROUP BY request HAVING count(*) > 1;
@@ -177,7 +124,7 @@ CREATE OR REPLACE TEMP VIEW ct_row AS
 SELECT q.* EXCLUDE (params, arns), s.request IS NULL AND m.record IS NULL AS alone,
        CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
        CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
-FROM (SELECT *, rowid AS request FROM ct_request) AS q
+FROM ct_request AS q
 LEFT JOIN ct_resource AS r USING (request)
 LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
 LEFT JOIN (SELECT record FROM ct_request WHERE of > 1 GROUP BY record HAVING count(*) > 1) AS m USING (record)
@@ -196,7 +143,7 @@ other AS (
       AND NOT EXISTS (
           SELECT 1 FROM ct_request AS q
           WHERE q.record = r.record
-            AND (NOT starts_with(q.pick, 'dynamodb-') OR q.rowid IN (SELECT request FROM ct_found)))
+            AND (NOT starts_with(q.pick, 'dynamodb-') OR q.request IN (SELECT request FROM ct_found)))
 ),
 -- A refusal that names an action on an ARN, or one that the call is not known to need.
 named AS (
@@ -249,8 +196,7 @@ SELECT file_id, position, min(container) AS container
 FROM (
     SELECT file_id, position, ct_container(resource) AS container
     FROM staged
-    WHERE source = 'cloudtrail' AND file_id >= (SELECT min(file_id) FROM ct_record)
-      AND action IN (SELECT action FROM ct_data_action)
+    WHERE source = 'cloudtrail' AND action IN (SELECT action FROM ct_data_action)
 )
 GROUP BY file_id, position
 HAVING min(container) = max(container);
@@ -279,6 +225,5 @@ DROP TABLE ct_found;
 DROP TABLE ct_candidate;
 DROP TABLE ct_scoped;
 DROP TABLE ct_scope;
-DROP TABLE ct_request;
 DROP VIEW ct_ready;
 DROP TABLE ct_identity;

@@ -1,7 +1,7 @@
 -- question: which distinct callers do the parsed records name, and which calls did the AWS MCP Server make for them?
 -- grain: ct_identity, one combination with its id; staged_identity, those that the database does not hold yet;
 --   staged_mcp_call, a tool call or sign-in and one request behind it.
--- inputs: ct_record; identity; staged_identity (of the records before these); ct_mcp (event_type, event_source, event_name, resource: globs that a record of that server
+-- inputs: ct_record; identity; ct_mcp (event_type, event_source, event_name, resource: globs that a record of that server
 --   fits)
 -- parameters: none
 -- Ids follow the first file that names a caller, then the caller's own texts: they are the same however files are batched.
@@ -14,18 +14,17 @@ WITH combination AS (
     WHERE reject IS NULL AND NOT by_service AND (idle IS NULL OR sign_in_session <> '' OR downstream IS NOT NULL)
     GROUP BY ALL
 ),
-known AS (FROM identity UNION ALL FROM staged_identity),
 named AS (
     FROM combination
     WHERE source_identity || sign_in_session || jwt_sub || jwt_client || principal || session || access_key <> ''
 )
 SELECT n.* EXCLUDE (file_id), false AS by_service, i.id IS NULL AS fresh,
-       COALESCE(i.id, (SELECT COALESCE(max(id), 0) FROM known)
+       COALESCE(i.id, (SELECT COALESCE(max(id), 0) FROM identity)
            + row_number() OVER (PARTITION BY i.id IS NULL
                                ORDER BY n.file_id, n.source_identity, n.sign_in_session, n.jwt_sub, n.jwt_client,
                                         n.principal, n.session, n.access_key))::INTEGER AS id
 FROM named AS n
-LEFT JOIN known AS i
+LEFT JOIN identity AS i
        ON i.source_identity = n.source_identity AND i.sign_in_session = n.sign_in_session AND i.jwt_sub = n.jwt_sub
       AND i.jwt_client = n.jwt_client AND i.role = n.principal AND i.session_name = n.session
       AND i.access_key = n.access_key;

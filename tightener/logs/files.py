@@ -120,19 +120,24 @@ def _add_file(path: Path, files: dict[str, LogFile], problems: list[Problem]) ->
     files[str(full)] = LogFile(0, str(full), size)
 
 
-def batches(files: Sequence[LogFile], most: int) -> Iterator[tuple[LogFile, ...]]:
-    """The files in order, as many together as come to `most` decompressed bytes, estimated; at least one."""
+def batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]:
+    """The files in order, as many together as come to `most` decompressed bytes, estimated; at least one.
+
+    What is left at the end and less than a quarter of that goes with the files before it: each batch costs something.
+    """
+    found: list[tuple[LogFile, ...]] = []
     held: list[LogFile] = []
     size = 0
     for file in files:
         weight = file.size * (_INFLATES if file.compression else 1)
         if held and size + weight > most:
-            yield tuple(held)
+            found.append(tuple(held))
             held, size = [], 0
         held.append(file)
         size += weight
-    if held:
-        yield tuple(held)
+    if found and size * 4 < most:
+        return [*found[:-1], (*found[-1], *held)]
+    return [*found, tuple(held)] if held else found
 
 
 def digest(path: str) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import duckdb
 import pyarrow as pa
 
-from tightener.logs.files import LogFile, batches
+from tightener.logs.files import LogFile
 from tightener.logs.formats import cloudtrail_read
 from tightener.logs.formats.cloudtrail_read import Records
 from tightener.resources import query
@@ -24,7 +23,7 @@ from tightener.services.catalogue import arn_formats, catalogue_case, is_action,
 from tightener.services.outcomes import error_class
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,256}")
-_GROUP = 48 << 20  # decompressed bytes, estimated, of the files whose records are turned into requests together
+_MOST = 1 << 20  # requests that one event may make: far more than any does
 
 _MAP = pa.schema(
     [
@@ -138,99 +137,64 @@ class CloudTrail:
         )
 
     def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> None:
-        """Read the files into the temporary tables of logs/staging.py: some files while the records before them are
-        turned into requests, because neither keeps all cores busy.
+        """Read the files into the temporary tables of logs/staging.py.
 
         Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
         """
-        con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
-        con.execute(query("stage_cloudtrail_macros"))
-        meaning = _Meaning(con)
-        kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
-        with con.cursor() as reader, ThreadPoolExecutor(1) as pool:
-            cloudtrail_read.prepare(reader, _table({"event_type": pa.string(), "reason": pa.string()}, kinds))
-            groups = list(batches(files, _GROUP))
-            reading = pool.submit(cloudtrail_read.read, reader, groups[0])
-            for following in (*groups[1:], None):
-                records = reading.result()
-                if following:
-                    reading = pool.submit(cloudtrail_read.read, reader, following)
-                con.register("ct_record", records.table)
-                meaning.learn(records)
-                con.execute(query("stage_cloudtrail_who"))
-                con.execute(query("stage_cloudtrail"))
-        for name in (*meaning.tables, "ct_record"):
-            con.unregister(name)
-
-
-class _Meaning:
-    """The small tables that stage_cloudtrail.sql joins: what the names and error codes that occur mean."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
-        self._pairs: set[tuple[str, str]] = set()
-        self._codes: set[str] = set()
-        self._refused: set[str] = set()
-        self.tables: list[str] = []
         text = pa.string()
+        kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
+        con.register("ct_event_type", _table({"event_type": text, "reason": text}, kinds))
+        con.execute(query("stage_cloudtrail_refusal"))
+        records = cloudtrail_read.read(con, files)
+        con.register("ct_record", records.table)
         names = ("event_type", "event_source", "event_name", "resource")
         told = [tuple(row[name] for name in names) for row in rows("mcp_record")]
-        self._register("ct_mcp", _table(dict.fromkeys(names, text), told))
-        partitions = [(row["region"], row["partition"]) for row in rows("partition")]
-        self._register("ct_partition", _table({"region": text, "partition": text}, partitions))
-        layers = [(row["phrase"], row["layer"]) for row in rows("deny_layer")]
-        self._register("ct_layer_name", _table({"phrase": text, "layer": text}, layers))
-        self._name([])
-        self._fail([])
-        self._refuse([])
+        con.register("ct_mcp", _table(dict.fromkeys(names, text), told))
+        con.execute(query("stage_cloudtrail_who"))
+        self._lookups(con, records)
+        con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
+        con.execute(query("stage_cloudtrail_macros"))
+        con.execute(query("stage_cloudtrail_first"))
+        requests = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
+        con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
+        con.execute(query("stage_cloudtrail"))
+        for name in (
+            *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
+            *("error", "refused", "layer_name", "problem", "bad"),
+        ):  # fmt: skip
+            con.unregister(f"ct_{name}")
 
-    def learn(self, records: Records) -> None:
-        """Have the tables say what the registered records (`ct_record`) need, besides what they say already."""
-        if pairs := set(self._distinct("event_source, event_name")) - self._pairs:
-            self._pairs |= pairs
-            self._name(sorted(self._pairs))
-        if codes := {code for (code,) in self._distinct("error_code")} - self._codes:
-            self._codes |= codes
-            self._fail(sorted(self._codes))
-        said = "SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL"
-        if refused := {name for (name,) in self._con.execute(said).fetchall()} - self._refused:
-            self._refused |= refused
-            self._refuse(sorted(self._refused))
-        problems = {"file_id": pa.int32(), "problem": pa.string()}
-        self._register("ct_problem", _table(problems, list(records.problems.items())))
-        bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": pa.string()}
-        self._register("ct_bad", _table(bad, records.bad))
-
-    def _distinct(self, columns: str) -> list[tuple[str, ...]]:
-        return self._con.execute(f"SELECT DISTINCT {columns} FROM ct_record").fetchall()
-
-    def _register(self, name: str, table: pa.Table) -> None:
-        self._con.register(name, table)
-        if name not in self.tables:
-            self.tables.append(name)
-
-    def _name(self, pairs: Sequence[tuple[str, str]]) -> None:
+    @staticmethod
+    def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:
+        """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
+        text = pa.string()
+        pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
         found = [row for source, name in pairs for row in _map_rows(source, name)]
         typed = [(number, request) for number, (request, row) in enumerate(found) if row["typed"]]
         mapping = [{"map": number, **row} for number, (_, row) in enumerate(found)]
-        self._register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
+        con.register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
         named = dict.fromkeys(request.action for request, _ in found)
         logged = [(action,) for action in named if observe.data_class(action)]
-        self._register("ct_data_action", _table({"action": pa.string()}, logged))
+        con.register("ct_data_action", _table({"action": text}, logged))
         known = [row for number, request in typed for row in _shape_rows(number, request)]
-        self._register("ct_shape", pa.Table.from_pylist(known, schema=_SHAPE))
+        con.register("ct_shape", pa.Table.from_pylist(known, schema=_SHAPE))
         ways = [row for number, request in typed for row in _template_rows(number, request)]
-        self._register("ct_template", pa.Table.from_pylist(ways, schema=_TEMPLATE))
-
-    def _fail(self, codes: Sequence[str]) -> None:
-        outcomes = [(code, str(error_class(code))) for code in codes]
-        self._register("ct_error", _table({"code": pa.string(), "outcome": pa.string()}, outcomes))
-
-    def _refuse(self, said: Sequence[str]) -> None:
-        refused = [(name, catalogue_case(name), bool(arn_formats(name))) for name in said if is_action(name)]
-        self._register(
-            "ct_refused", _table({"named": pa.string(), "action": pa.string(), "typed": pa.bool_()}, refused)
-        )
+        con.register("ct_template", pa.Table.from_pylist(ways, schema=_TEMPLATE))
+        partitions = [(row["region"], row["partition"]) for row in rows("partition")]
+        con.register("ct_partition", _table({"region": text, "partition": text}, partitions))
+        codes = con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()
+        outcomes = [(code, str(error_class(code))) for (code,) in codes]
+        con.register("ct_error", _table({"code": text, "outcome": text}, outcomes))
+        said = con.execute(
+            "SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL ORDER BY ALL"
+        ).fetchall()
+        refused = [(name, catalogue_case(name), bool(arn_formats(name))) for (name,) in said if is_action(name)]
+        con.register("ct_refused", _table({"named": text, "action": text, "typed": pa.bool_()}, refused))
+        layers = [(row["phrase"], row["layer"]) for row in rows("deny_layer")]
+        con.register("ct_layer_name", _table({"phrase": text, "layer": text}, layers))
+        con.register("ct_problem", _table({"file_id": pa.int32(), "problem": text}, list(records.problems.items())))
+        bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": text}
+        con.register("ct_bad", _table(bad, records.bad))
 
 
 def _table(types: dict[str, pa.DataType], entries: Sequence[tuple[object, ...]]) -> pa.Table:

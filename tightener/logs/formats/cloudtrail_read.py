@@ -1,8 +1,7 @@
 """CloudTrail's files -> one Arrow table of their records, with what is wrong with them.
 
 Texts of about a megabyte go through one json_transform in DuckDB; what is not laid out the regular way goes record by
-record through cloudtrail_text.exact. Nothing here touches the database or needs anything of another reading: so the
-next files can be read while the records of these are turned into requests.
+record through cloudtrail_text.exact. An Arrow table takes less to write than one of DuckDB's, and is read by all cores.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _BATCH = 1 << 19  # bytes of JSON handed to DuckDB at a time, at least
 _WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
 _PIECE = 16 << 20  # of one read ahead: nearly always the whole file
 _AHEAD = 4
-_ROWS = 8192  # of the table that come in one piece: what DuckDB gives one core at a time
+ROWS = 8192  # of the table that come in one piece: what DuckDB gives one core at a time
 
 _TEXT = pa.schema(
     [
@@ -50,7 +49,7 @@ class Records:
 
 
 def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> Records:
-    """Read the files' records by a connection of their own, which has ct_event_type and the macros (`prepare`).
+    """Read the files' records; `con` has ct_event_type and the macros of stage_cloudtrail_refusal.sql.
 
     Raises what DuckDB makes of an OSError where a file cannot be opened.
     """
@@ -67,16 +66,10 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> Records:
     return Records(table, reading.problems, reading.bad)
 
 
-def prepare(con: duckdb.DuckDBPyConnection, kinds: pa.Table) -> None:
-    """Give a connection what `read` needs; `kinds` is ct_event_type."""
-    con.execute(query("stage_cloudtrail_refusal"))
-    con.register("ct_event_type", kinds)
-
-
 def _transformed(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iterator[_Row]) -> pa.Table:
     con.register("ct_text", pa.RecordBatchReader.from_batches(_TEXT, reading.batches(source)))
     try:
-        return con.sql(query("stage_cloudtrail_record")).to_arrow_table(batch_size=_ROWS)
+        return con.sql(query("stage_cloudtrail_record")).to_arrow_table(batch_size=ROWS)
     finally:
         con.unregister("ct_text")
 
