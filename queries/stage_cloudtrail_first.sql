@@ -1,7 +1,8 @@
 -- question: which records are no requests, how many has each file, and which refusals name an action?
 -- grain: one rejected record; file and reason; file; a record whose refusal names what was refused (ct_named).
 -- inputs: ct_record (stage_cloudtrail_record.sql, and `record`, which numbers them); ct_identity
---   (stage_cloudtrail_who.sql); ct_map, ct_refused, ct_problem, ct_bad (stage_cloudtrail.sql)
+--   (stage_cloudtrail_who.sql); ct_map (stage_cloudtrail_resource.sql); ct_refused (named, action, typed); ct_problem
+--   (file_id, problem); ct_bad (file_id, position, reason) from the exact path
 -- parameters: none
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS

@@ -1,6 +1,6 @@
 -- question: which requests may the parsed records make, whatever their resources are?
 -- grain: one request of one record: one row of ct_map (ct_request); `request` numbers them.
--- inputs: ct_ready, ct_named (stage_cloudtrail_first.sql); ct_map, ct_error (stage_cloudtrail.sql)
+-- inputs: ct_ready, ct_named (stage_cloudtrail_first.sql); ct_map (stage_cloudtrail_resource.sql); ct_error (code, outcome)
 -- parameters: most (no event has so many rows in ct_map)
 
 -- Every request that a record may make, one row of ct_map each, without its resources. A `when` is read only where the

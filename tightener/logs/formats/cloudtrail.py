@@ -16,6 +16,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile
 from tightener.logs.formats import cloudtrail_read
 from tightener.logs.formats.cloudtrail_read import Records
+from tightener.logs.staging import TRAIL
 from tightener.resources import query
 from tightener.services import observe
 from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
@@ -157,7 +158,10 @@ class CloudTrail:
         con.execute(query("stage_cloudtrail_first"))
         requests = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
         con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
-        con.execute(query("stage_cloudtrail"))
+        con.execute(query("stage_cloudtrail_resource"))
+        events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
+        con.register("staged_trail", events.select(TRAIL.names).cast(TRAIL))
+        con.execute(query("stage_cloudtrail_trail"))
         for name in (
             *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
             *("error", "refused", "layer_name", "problem", "bad"),
@@ -166,7 +170,7 @@ class CloudTrail:
 
     @staticmethod
     def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:
-        """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
+        """Register the small tables that the queries join: what the distinct names and error codes mean."""
         text = pa.string()
         pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
         found = [row for source, name in pairs for row in _map_rows(source, name)]

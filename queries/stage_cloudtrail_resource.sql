@@ -1,11 +1,10 @@
--- question: which requests do the parsed records make, on what, and with what outcome?
--- grain: one request (staged); one rejected record; file and reason; file; a record with more to say (staged_trail_record);
---   file, hour, class and container (staged_trail_shown).
--- inputs: ct_record (stage_cloudtrail_record.sql); ct_request (stage_cloudtrail_request.sql); ct_ready, ct_named (stage_cloudtrail_first.sql); ct_map (map, event_source, event_name, nr, of, conditional, action, mapped, problem,
---   needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class, management_class,
---   reads); ct_data_action (action); ct_refused (named, action, typed); ct_layer_name (phrase, layer); ct_shape (map, kind, fit, unfit, needed,
---   enough); ct_template (map, kind, rank, many, each, text0, path1, cut1, text1, ..., text4, pattern); ct_error (code, outcome); ct_partition (region, partition);
---   ct_problem (file_id, problem); ct_bad (file_id, position, reason) from the exact path.
+-- question: what are the resources of the requests?
+-- grain: one resource of one request (ct_resource), a request of several (ct_several); one request on one of its
+--   resources (ct_row).
+-- inputs: ct_request (stage_cloudtrail_request.sql); ct_map (map, event_source, event_name, nr, of, conditional, action,
+--   mapped, problem, needs_permission, when_path, when_key, when_text, when_wanted, pick, typed, prefix, data_class,
+--   management_class, reads); ct_shape (map, kind, fit, unfit, needed, enough); ct_template (map, kind, rank, many, each,
+--   text0, path1, cut1, text1, ..., text4, pattern); ct_partition (region, partition)
 -- parameters: none
 
 CREATE OR REPLACE TEMP TABLE ct_scope AS
@@ -100,6 +99,8 @@ best AS (
 )
 SELECT * FROM best WHERE enough OR request NOT IN (SELECT request FROM best WHERE enough);
 
+DROP TABLE ct_candidate;
+
 CREATE OR REPLACE TEMP TABLE ct_several AS SELECT request FROM ct_found GROUP BY request HAVING count(*) > 1;
 
 -- A kind of resource that the action needs and of which nothing was found is partial: some resource of that kind was
@@ -129,101 +130,3 @@ LEFT JOIN ct_resource AS r USING (request)
 LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
 LEFT JOIN (SELECT record FROM ct_request WHERE of > 1 GROUP BY record HAVING count(*) > 1) AS m USING (record)
 WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-');
-
-INSERT INTO staged BY NAME
-WITH
--- A call of which no rule's condition holds is still a call: it is kept as unmapped.
-other AS (
-    SELECT r.*, split_part(r.event_source, '.', 1) || ':' || r.event_name AS name, e.outcome AS error_outcome
-    FROM ct_ready AS r
-    JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0 AND m.conditional
-    LEFT JOIN ct_error AS e ON e.code = r.error_code
-    WHERE r.reject IS NULL AND r.idle IS NULL
-      AND NOT EXISTS (SELECT 1 FROM ct_named AS d WHERE d.record = r.record)
-      AND NOT EXISTS (
-          SELECT 1 FROM ct_request AS q
-          WHERE q.record = r.record
-            AND (NOT starts_with(q.pick, 'dynamodb-') OR q.request IN (SELECT request FROM ct_found)))
-),
--- A refusal that names an action on an ARN, or one that the call is not known to need.
-named AS (
-    SELECT r.*, d.action, d.typed, d.arn
-    FROM ct_ready AS r
-    JOIN ct_named AS d USING (record)
-    JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-    WHERE m.problem IS NULL
-      AND NOT EXISTS (
-          SELECT 1 FROM ct_row AS q WHERE q.record = r.record)
-),
-numbered AS (
-    SELECT *, 0 AS part FROM ct_row WHERE alone
-    UNION ALL BY NAME
-    SELECT *, row_number() OVER (PARTITION BY record ORDER BY nr, vague, resource) - 1 AS part
-    FROM ct_row WHERE NOT alone
-    UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
-           indirect,
-           CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
-           '*' AS resource, true AS vague, 0 AS part
-    FROM other
-    UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, identity, principal, session, action, true AS mapped, request_id,
-           indirect,
-           CASE WHEN by_service THEN 'by_service' ELSE 'refused' END AS outcome,
-           CASE WHEN NOT typed THEN '' WHEN arn = '' THEN '*' ELSE arn END AS resource,
-           typed AND (arn = '' OR contains(arn, '*')) AS vague, 0 AS part
-    FROM named
-)
-SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
-       session, 'aws' AS service, action, resource, '' AS branch,
-       CASE WHEN vague THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
-       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped, identity
-FROM numbered;
-
-INSERT INTO staged_trail_record BY NAME
-SELECT r.file_id, r.position, r.native_id, r.shared_id, r.elsewhere, r.corrects,
-       COALESCE(l.layer, '') AS denied_by, l.layer IS NOT NULL AND r.refusal.explicit AS explicit
-FROM ct_record AS r
-JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
-WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
-  AND (r.shared_id <> '' OR r.corrects <> '' OR l.layer IS NOT NULL);
-
--- What the resources of data events lie in. A record of several (a copy, a batch) was logged for one of them, and which one
--- it does not say: it speaks for none.
-CREATE OR REPLACE TEMP TABLE ct_contained AS
-SELECT file_id, position, min(container) AS container
-FROM (
-    SELECT file_id, position, ct_container(resource) AS container
-    FROM staged
-    WHERE source = 'cloudtrail' AND action IN (SELECT action FROM ct_data_action)
-)
-GROUP BY file_id, position
-HAVING min(container) = max(container);
-
--- A record's own word on what class it is of comes before what is known of its action.
-INSERT INTO staged_trail_shown
-SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
-       CASE WHEN r.idle IS NOT NULL THEN ''
-            WHEN COALESCE(r.data, m.data_class <> '') THEN COALESCE(NULLIF(m.data_class, ''), 'data:' || m.prefix)
-            ELSE m.management_class END,
-       COALESCE(r.read_only, m.reads),
-       CASE WHEN r.idle IS NULL AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(c.container, '') ELSE '' END,
-       count(*)
-FROM ct_record AS r
-JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = r.position
-WHERE r.reject IS NULL AND m.problem IS NULL
-GROUP BY ALL;
-
-DROP VIEW ct_row;
-DROP TABLE ct_contained;
-DROP TABLE ct_named;
-DROP TABLE ct_several;
-DROP TABLE ct_resource;
-DROP TABLE ct_found;
-DROP TABLE ct_candidate;
-DROP TABLE ct_scoped;
-DROP TABLE ct_scope;
-DROP VIEW ct_ready;
-DROP TABLE ct_identity;
