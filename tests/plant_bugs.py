@@ -142,7 +142,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a copy shows the bucket that it may not have been logged for (3)",
-        "queries/stage_cloudtrail.sql",
+        "queries/stage_cloudtrail_trail.sql",
         "HAVING min(container) = max(container);",
         ";",
         "tests/logs/test_data_events.py",

@@ -20,7 +20,7 @@ import duckdb
 
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
-from tightener.logs.files import LogFile, Problem, compression, digest, find, head
+from tightener.logs.files import LogFile, Problem, batches, compression, digest, find, head
 from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
 from tightener.logs.staging import Format, Progress
@@ -28,7 +28,6 @@ from tightener.resources import query
 from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 _BATCH = 256 << 20  # decompressed bytes, estimated, that one transaction takes
-_INFLATES = 12  # what a compressed byte of a log comes to, roughly
 _SETTLED = timedelta(seconds=5)  # a file touched later than that before the reading may change without a new time stamp
 
 
@@ -118,7 +117,7 @@ def ingest(
     total = len(plan.anew) + len(plan.fresh)
     total_bytes = sum(file.size for file in (*plan.anew, *plan.fresh))
     done = done_bytes = records = 0
-    for batch in (*([plan.anew] if plan.anew else []), *_batches(plan.fresh)):
+    for batch in (*([plan.anew] if plan.anew else []), *batches(plan.fresh, _BATCH)):
         sums = _read(reading, batch)
         files += sums
         done += len(batch)
@@ -209,21 +208,6 @@ def _stamp(path: str) -> str:
     """Everything that a file system says about a file's content without opening it."""
     stat = Path(path).stat()
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
-
-
-def _batches(files: Sequence[LogFile]) -> Iterator[tuple[LogFile, ...]]:
-    """Files in order, as many together as one transaction takes."""
-    held: list[LogFile] = []
-    size = 0
-    for file in files:
-        weight = file.size * (_INFLATES if file.compression else 1)
-        if held and size + weight > _BATCH:
-            yield tuple(held)
-            held, size = [], 0
-        held.append(file)
-        size += weight
-    if held:
-        yield tuple(held)
 
 
 def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
