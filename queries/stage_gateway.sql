@@ -1,5 +1,5 @@
 -- question: which requests do the readable gateway lines make, and with what outcome (policy-semantics, section 4)?
--- grain: one request (staged); one rejected line (staged_rejected).
+-- grain: one request (staged), without the calls of stage_gateway_call.sql; one rejected line (staged_rejected).
 -- inputs: gw_line, gw_call, gw_entry, gw_list; staged_line (its calls); gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
 --   gw_spoken (kind, text, nr, resource, partial) for arguments that a program reads; gw_secret (path);
 --   gw_id (file_id, position, native_id) for lines without an id
@@ -71,4 +71,4 @@ SELECT l.file_id, l.position, COALESCE(r.part, 0)::USMALLINT, $source, l.id, l.m
        false, false, true, 0
 FROM staged_line AS l JOIN gw_call AS c ON c.action = l.action AND c.args = l.args
 LEFT JOIN gw_resource AS r ON r.call = c.call
-WHERE $parsed AND l.call;
+WHERE $parsed AND l.call AND contains('/' || r.resource, '/.'); -- still to be normalised

@@ -24,9 +24,9 @@ LINE = pa.schema(
     ]
 )
 
-# The requests of CloudTrail's records: the columns of event.
+# The requests of CloudTrail's records (staged_trail) and of the calls of tools (staged_call): the columns of event.
 _NAMED = ("native_id", "time", "agent", "principal", "session", "service", "action", "resource", "branch", "partial")
-TRAIL = pa.schema(
+REQUEST = pa.schema(
     [
         *[("file_id", pa.int32()), ("position", pa.int64()), ("part", pa.uint16()), ("source", pa.string())],
         *[(name, pa.timestamp("us") if name == "time" else pa.string()) for name in _NAMED],
@@ -67,8 +67,9 @@ class Format(Protocol):
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary tables, empty: staged_line, staged_trail, and those of stage_tables.sql."""
+    """Make the temporary tables, empty: staged_line, staged_trail, staged_call, and those of stage_tables.sql."""
     con.execute("DROP VIEW IF EXISTS staged_request")
     con.register("staged_line", LINE.empty_table())
-    con.register("staged_trail", TRAIL.empty_table())
+    for name in ("staged_trail", "staged_call"):
+        con.register(name, REQUEST.empty_table())
     con.execute(query("stage_tables"))

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile, read_pieces
 from tightener.logs.formats import lines, spoken, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
+from tightener.logs.staging import REQUEST
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
 from tightener.services.semantics import normalise_path
@@ -96,6 +97,9 @@ def stage_lines(
     _run(con, "stage_gateway", {"source": source, "secret": value_pattern(), "parsed": parsed})
     for name in (*tables, "gw_secret"):
         con.unregister(name)
+    if parsed:
+        calls = con.sql(query("stage_gateway_call"), params={"source": source}).to_arrow_table()
+        con.register("staged_call", calls.cast(REQUEST))
     counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
     commands = {resource for (resource,) in con.execute(_DOTTED).fetchall()}
     for name in ("gw_line", "gw_call", "gw_entry", "gw_list", "gw_resource"):
