@@ -1,7 +1,7 @@
 -- question: which staged records are new, and what belongs into the tables besides them?
--- grain: event, one request of an accepted record; identity, mcp_call, as staged; rejected, one record; not_use, file and
+-- grain: event, one request of an accepted record; run, identity, mcp_call, as staged; rejected, one record; not_use, file and
 --   reason; holed_day, file and day.
--- inputs: staged_request, staged_identity, staged_mcp_call, staged_rejected, staged_not_use, staged_file; event
+-- inputs: staged_request, staged_run, staged_identity, staged_mcp_call, staged_rejected, staged_not_use, staged_file; event
 -- parameters: latest (a record dated after it is rejected), first and last (the times between which staged records lie)
 -- Equal ids have equal times, so only the part of `event` between `first` and `last` is searched for duplicates. A
 -- record stands or falls with all its requests; of equal records the first in reading order stays.
@@ -35,6 +35,8 @@ INSERT INTO event
 SELECT s.* FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_id, position) WHERE s.time <= $latest;
 
 SET preserve_insertion_order = true;
+
+INSERT INTO run SELECT DISTINCT * FROM staged_run ORDER BY ALL;
 
 INSERT INTO identity FROM staged_identity;
 

@@ -49,6 +49,11 @@ CREATE TABLE IF NOT EXISTS event (
     identity    INTEGER NOT NULL           -- what identifies the caller; 0 = the log names the agent, or nobody
 );
 
+-- grain: file, agent, session and what the gateway's lines say that the session was started for; no row where none says it.
+CREATE TABLE IF NOT EXISTS run (
+    file_id INTEGER NOT NULL, agent VARCHAR NOT NULL, session VARCHAR NOT NULL, on_behalf_of VARCHAR NOT NULL
+);
+
 -- grain: one distinct combination of what identifies a caller in CloudTrail. Key ids are no secrets.
 CREATE TABLE IF NOT EXISTS identity (
     id                INTEGER PRIMARY KEY, -- from 1, in reading order

@@ -1,5 +1,6 @@
 -- question: which requests do the readable gateway lines make, and with what outcome (policy-semantics, section 4)?
--- grain: one request (staged), without the calls of stage_gateway_call.sql; one rejected line (staged_rejected).
+-- grain: one request (staged), without the calls of stage_gateway_call.sql; one rejected line (staged_rejected);
+--   file, agent, session and what it was started for (staged_run).
 -- inputs: gw_line, gw_call, gw_entry, gw_list; staged_line (its calls); gw_leaf (name, raw, nr, path, text) for arguments that are no plain text;
 --   gw_spoken (kind, text, nr, resource, partial) for arguments that a program reads; gw_secret (path);
 --   gw_id (file_id, position, native_id) for lines without an id
@@ -43,6 +44,11 @@ SELECT call, resource, partial, spoken, row_number() OVER (PARTITION BY call ORD
 
 INSERT INTO staged_rejected (file_id, position, reason, day)
 SELECT file_id, position, reason, CAST(moment AS DATE) FROM gw_line WHERE reason IS NOT NULL;
+
+INSERT INTO staged_run
+SELECT DISTINCT file_id, agent, session, on_behalf_of
+FROM gw_line
+WHERE reason IS NULL AND on_behalf_of <> '' AND session <> '';
 
 INSERT INTO staged
 SELECT

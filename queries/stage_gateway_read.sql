@@ -48,7 +48,7 @@ judged AS (
 )
 SELECT file_index, sound,
        sound AND NOT COALESCE(argued, false) AS plain, sound AND COALESCE(argued, false) AS call,
-       moment, id, agent, session, service_name AS service, action, resource, gw_branch(branch) AS branch,
+       moment, id, agent, session, on_behalf_of, service_name AS service, action, resource, gw_branch(branch) AS branch,
        CASE WHEN call THEN args::VARCHAR END AS args, decision, request_id,
        CASE WHEN sound
             THEN gw_outcome(gw_result(outcome, error_code), decision, COALESCE(enforced <> 'false', true),

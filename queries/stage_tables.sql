@@ -1,8 +1,8 @@
 -- question: none; the temporary tables between one batch of log files and the database.
 -- grain: staged, one request of one native record (the columns of event); staged_request, these and what lies in Arrow tables as
---   one; staged_identity, staged_mcp_call, as identity and mcp_call; staged_rejected, one native record that could not be
+--   one; staged_run, staged_identity, staged_mcp_call, as run, identity and mcp_call; staged_rejected, one native record that could not be
 --   read (`day`: the day that it is of, where that much is known); staged_not_use, file and reason; staged_file, one file.
--- inputs: event, identity, mcp_call, trail_record, trail_shown (for their columns); staged_line, staged_call, staged_trail
+-- inputs: event, run, identity, mcp_call, trail_record, trail_shown (for their columns); staged_line, staged_call, staged_trail
 --   (logs/staging.py)
 -- parameters: none
 
@@ -23,6 +23,9 @@ SELECT file_id, position, 0::USMALLINT, 'gateway', id, moment, agent, '', COALES
        0
 FROM staged_line
 WHERE plain;
+
+-- Whom or what runs were started for, where gateway lines say it.
+CREATE OR REPLACE TEMP TABLE staged_run AS FROM run LIMIT 0;
 
 -- What CloudTrail files bring besides requests: callers that `identity` does not hold yet, and calls of AWS's MCP server.
 CREATE OR REPLACE TEMP TABLE staged_identity AS FROM identity LIMIT 0;

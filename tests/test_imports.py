@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "prove": {"policy", "services", "logs", "model", "errors", "resources"},
     "config": {"policy", "services", "logs", "model", "errors", "resources"},
     "decided": {"config", "policy", "services", "model", "errors"},
-    "results": {"prove", "tighten", "iam", "policy", "model", "errors"},
+    "results": {"prove", "tighten", "iam", "policy", "logs", "model", "errors"},
     "report": {
         "results",
         "config",
@@ -69,6 +69,7 @@ ROOMS: dict[str, set[str]] = {
             "resources",
         )
     },
+    "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
@@ -77,6 +78,7 @@ ROOMS: dict[str, set[str]] = {
     "commands": {
         "api",
         "roles",
+        "jobs",
         "backtest",
         "bench",
         "pipeline",

@@ -71,7 +71,7 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
     else:
         terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
     if shape.write and proposal.diff:
-        pipeline.write(proposal)
+        pipeline.write(proposal.study.file, proposal.text)
         if not ctx.quiet:
             Printer(sys.stderr).line(f"written: {proposal.study.file.path}")
     return EXIT_SUGGESTIONS if shape.exit_code and proposal.suggestions else EXIT_DONE

@@ -81,8 +81,17 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
     if len(found) < len(fit):
         table = table.filter(pa.array(np.isin(ids, list(found))))
+    _runs(con, table)
     con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
+
+
+def _runs(con: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
+    """Store what the runs were started for; most logs do not say it, and then nothing is grouped."""
+    if table["on_behalf_of"].null_count < len(table):
+        con.register("gw_told", table.select(["file_id", "sound", "agent", "session", "on_behalf_of"]))
+        con.execute(query("stage_gateway_run"))
+        con.unregister("gw_told")
 
 
 def macros(con: duckdb.DuckDBPyConnection) -> None:
