@@ -10,6 +10,7 @@ import pytest
 from tightener import config
 from tightener.errors import ConfigError
 from tightener.logs.callers import Entry, Identity, Owner
+from tightener.logs.jobs import Started
 from tightener.model import Answer, Body
 from tightener.policy import document
 from tightener.policy.decide import Authoriser
@@ -102,6 +103,13 @@ agents:
     }
 
 
+def test_jobs(tmp_path: Path) -> None:
+    text = "agents:\n  a:\n    jobs: {daily: 'run-*', 2026: [x, {on_behalf_of: y, session: 'z*'}]}\n  b: {}\n"
+    assert load(tmp_path, text).jobs == {
+        "a": {"daily": (Started("run-*"),), "2026": (Started("x"), Started("z*", "y"))},
+    }
+
+
 def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
     load(tmp_path, "logs: x")
     deep = tmp_path / "a" / "b"
@@ -123,6 +131,14 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
         ("agents:\n  a:\n    principals:\n      - {}", 4, "an empty mapping names nobody"),
         ("agents:\n  a:\n    principals:\n      - agentcore_runtime: arn:x", 4, 'write {agentcore_runtime: "*"'),
         ("agents:\n  a: {principals: ''}", 2, "must hold text or mappings"),
+        ("agents:\n  a: {job: {x: y}}", 2, "did you mean `jobs`?"),
+        ("agents:\n  a: {jobs: x}", 2, "`jobs` must be a mapping"),
+        ("agents:\n  a:\n    jobs:\n      in voice: x", 4, "did you mean `in-voice`?"),
+        ("agents:\n  a:\n    jobs:\n      x: []", 4, "the job `x` has no pattern"),
+        ("agents:\n  a:\n    jobs:\n      x: 7", 4, "`x` must hold patterns, not 7"),
+        ("agents:\n  a:\n    jobs:\n      x: [y, '']", 4, "`x` must hold patterns, not ''"),
+        ("agents:\n  a:\n    jobs:\n      x:\n        sesion: y", 5, "did you mean `session`?"),
+        ("agents:\n  a:\n    jobs:\n      x:\n        on_behalf_of: 7", 5, "`on_behalf_of` must be text, not 7"),
         ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
         ("exceptions:\n  - {agent: a, rule: x, actions: [x]}", 2, "not both"),
         ("exceptions:\n  - {agent: a, rule: '', reason: r, owner: o, until: 2026-01-01}", 2, "lacks rule"),

@@ -159,10 +159,17 @@ def suggest(
         bool,
         typer.Option("--backtest/--no-backtest", help="Say how this way of tightening did on up to 3 past periods."),
     ] = True,
+    by: Annotated[
+        str | None, typer.Option("--by", help="job: what each of the agent's jobs would be granted as a new agent.")
+    ] = None,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
     asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
     shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest)
+    if by is not None:
+        if by != "job" or only:
+            raise typer.BadParameter("--by takes `job` only" if by != "job" else "--only does not go with --by job")
+        raise typer.Exit(tightening.split(ctx.obj, asked, shape, datetime.now(UTC)))
     code = tightening.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
     raise typer.Exit(code)
 
