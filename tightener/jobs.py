@@ -54,7 +54,7 @@ def split(
         causes = runs.names(runs.told(con, agent, window))
         _few(agent, causes)
         runs.assign_told(con, agent, window, causes)
-        told = {job: (cause,) for cause, job in sorted(causes.items(), key=lambda pair: pair[1])}
+        told = {job: (f"on_behalf_of {cause}",) for cause, job in sorted(causes.items(), key=lambda pair: pair[1])}
     shares = runs.shares(con, agent, window)
     working = [job for job in told if job in shares.jobs]
     if not working:

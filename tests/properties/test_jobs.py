@@ -170,9 +170,12 @@ def actions(result: Split) -> dict[str, list[str]]:
 def test_each_job_keeps_what_it_did() -> None:
     uses = [*use("git", "fetch", "x", "acme/a"), *use("git", "push", "y", "acme/b")]
     wanted = {"a.x": ["fetch"], "a.y": ["push"]}
-    assert actions(split(TEXT, uses)) == wanted
+    result = split(TEXT, uses)
+    assert actions(result) == wanted
+    assert [p.runs for p in result.parts] == [("on_behalf_of x",), ("on_behalf_of y",)]
     result = split(TEXT, uses, PATTERNS)
     assert actions(result) == wanted
+    assert [p.runs for p in result.parts] == [("session x-*",), ("session z-*", "session y-*")]
     assert result.idle == ("few",)
     assert all(part.proof.holds for part in result.parts)
 
