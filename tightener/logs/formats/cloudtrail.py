@@ -16,7 +16,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile
 from tightener.logs.formats import cloudtrail_read
 from tightener.logs.formats.cloudtrail_read import Records
-from tightener.logs.staging import REQUEST
+from tightener.logs.staging import TRAIL
 from tightener.resources import query
 from tightener.services import observe
 from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
@@ -160,7 +160,7 @@ class CloudTrail:
         con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
         con.execute(query("stage_cloudtrail_resource"))
         events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
-        con.register("staged_trail", events.select(REQUEST.names).cast(REQUEST))
+        con.register("staged_trail", events.select(TRAIL.names).cast(TRAIL))
         con.execute(query("stage_cloudtrail_trail"))
         for name in (
             *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
