@@ -111,6 +111,18 @@ def test_aliases_point_to_prefixes():
     assert source_prefix("streams.dynamodb.amazonaws.com") == "dynamodb"
 
 
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("bedrock-agentcore:InvokeAgentRuntimeForUser", "data:AWS::BedrockAgentCore::Runtime"),
+        ("bedrock-agentcore:InvokeGateway", "data:AWS::BedrockAgentCore::Gateway"),
+        ("bedrock-agentcore:InvokeCodeInterpreter", "never"),
+    ],
+)
+def test_what_is_invoked_says_which_data_events_show_it(action, kind):
+    assert catalogue.observability("aws", action) == kind
+
+
 def test_observability_rows_match_something_and_first_wins():
     for row in catalogue.rows("observability"):
         assert catalogue.expand(row["pattern"]), row
