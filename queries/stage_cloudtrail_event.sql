@@ -1,5 +1,5 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
--- grain: one request on one resource: the columns of event, in its order (staged_trail).
+-- grain: one request on one resource (staged_trail): the columns of event as far as they differ from one to the next.
 -- inputs: ct_ready, ct_named (stage_cloudtrail_first.sql); ct_request; ct_row, ct_found (stage_cloudtrail_resource.sql);
 --   ct_map; ct_error (code, outcome)
 -- parameters: none
@@ -47,9 +47,7 @@ numbered AS (
            typed AND (arn = '' OR contains(arn, '*')) AS vague, 0 AS part
     FROM named
 )
-SELECT file_id, position, part::USMALLINT AS part, 'cloudtrail' AS source, native_id, time, '' AS agent, principal,
-       session, 'aws' AS service, action, resource, '' AS branch,
-       CASE WHEN vague THEN 'resource' ELSE '' END AS partial, outcome, '' AS decision,
-       NULL::TIMESTAMP AS approved_at, request_id, indirect, false AS suspicious, mapped, identity
+SELECT file_id, position, part::USMALLINT AS part, native_id, time, principal, session, action, resource, vague, outcome,
+       request_id, indirect, mapped, identity
 FROM numbered;
 

@@ -14,6 +14,8 @@ CREATE OR REPLACE TEMP TABLE staged AS FROM event LIMIT 0;
 CREATE OR REPLACE TEMP VIEW staged_request AS
 FROM staged
 UNION ALL
+SELECT file_id, position, part, 'cloudtrail', native_id, time, '', principal, session, 'aws', action, resource, '',
+       CASE WHEN vague THEN 'resource' ELSE '' END, outcome, '', NULL, request_id, indirect, false, mapped, identity
 FROM staged_trail
 UNION ALL
 FROM staged_call

@@ -153,6 +153,19 @@ def test_cutting_never_changes_the_records(params, size, indent):
     assert [json.loads(one.text) for one in exact(text).records] == records
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 3), st.sampled_from([1 << 17, 1 << 20]), st.sampled_from([None, 1]))
+def test_one_piece_is_cut_like_many(number, kilobytes, size, indent):
+    records = [{"eventVersion": "1.09", "p": "}, {" * 256 * kilobytes, "n": n} for n in range(number * 20)]
+    text = json.dumps({"Records": records}, indent=indent).encode()
+    whole = list(arrays(iter([text])))
+    pieces = list(arrays(text[at : at + size] for at in range(0, len(text), size)))
+    assert [one for array in whole for one in json.loads(array)] == records
+    assert [one for array in pieces for one in json.loads(array)] == records
+    assert len(whole) > 1 or len(text) <= 1 << 20
+    assert max(len(array) for array in whole) < (1 << 20) + 2_000 * (kilobytes + 1)
+
+
 def test_what_is_not_closed_is_not_regular():
     with pytest.raises(IrregularError):
         list(arrays(iter([b'{"Records":[{"a":1}'])))

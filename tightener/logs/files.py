@@ -120,7 +120,7 @@ def _add_file(path: Path, files: dict[str, LogFile], problems: list[Problem]) ->
     files[str(full)] = LogFile(0, str(full), size)
 
 
-def batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]:
+def in_batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]:
     """The files in order, as many together as come to `most` decompressed bytes, estimated; at least one.
 
     What is left at the end and less than a quarter of that goes with the files before it: each batch costs something.

@@ -20,7 +20,7 @@ import duckdb
 
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
-from tightener.logs.files import LogFile, Problem, batches, compression, digest, find, head
+from tightener.logs.files import LogFile, Problem, compression, digest, find, head, in_batches
 from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
 from tightener.logs.staging import Format, Progress
@@ -117,7 +117,7 @@ def ingest(
     total = len(plan.anew) + len(plan.fresh)
     total_bytes = sum(file.size for file in (*plan.anew, *plan.fresh))
     done = done_bytes = records = 0
-    for batch in (*([plan.anew] if plan.anew else []), *batches(plan.fresh, _BATCH)):
+    for batch in (*([plan.anew] if plan.anew else []), *in_batches(plan.fresh, _BATCH)):
         sums = _read(reading, batch)
         files += sums
         done += len(batch)

@@ -40,7 +40,7 @@ DATED_SUFFIX = re.compile(r"_?20\d\d_?\d\d_?\d\d(v\d+)?$")
 NO_PERMISSION = "-"
 SLOTS = 4  # parameters in one template
 PRINCIPAL = "@principal"
-_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z.-]+))?\}")
+_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z0-9.-]+))?\}")
 _SCOPE = ("partition", "region", "account")
 _ANYWHERE = "**."  # the parameter of this name wherever it occurs, each time
 _EACH = "[]"  # it is a list of strings
@@ -261,6 +261,8 @@ def shapes(action: str) -> tuple[ArnShape, ...]:
 
 
 def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
+    if {"{", "}"} & set(_VARIABLE.sub("", text)):
+        raise ValueError(f"a template has braces that are no parameter: {text}")
     texts: list[str] = []
     paths: list[str] = []
     cuts: list[str] = []

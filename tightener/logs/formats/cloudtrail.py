@@ -16,7 +16,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile
 from tightener.logs.formats import cloudtrail_read
 from tightener.logs.formats.cloudtrail_read import Records
-from tightener.logs.staging import REQUEST
+from tightener.logs.staging import TRAIL
 from tightener.resources import query
 from tightener.services import observe
 from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
@@ -159,14 +159,26 @@ class CloudTrail:
         requests = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
         con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
         con.execute(query("stage_cloudtrail_resource"))
-        events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
-        con.register("staged_trail", events.select(REQUEST.names).cast(REQUEST))
+        con.register("staged_trail", self._events(con))
         con.execute(query("stage_cloudtrail_trail"))
         for name in (
             *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
             *("error", "refused", "layer_name", "problem", "bad"),
         ):  # fmt: skip
             con.unregister(f"ct_{name}")
+
+    @staticmethod
+    def _events(con: duckdb.DuckDBPyConnection) -> pa.Table:
+        """The requests on their resources: read where they lie, each looking up its resources, as the query says.
+
+        DuckDB would turn that round, and copy all of them first.
+        """
+        con.execute("SET disabled_optimizers = 'build_side_probe_side'")
+        try:
+            events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
+        finally:
+            con.execute("RESET disabled_optimizers")
+        return events.select(TRAIL.names).cast(TRAIL)
 
     @staticmethod
     def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:
