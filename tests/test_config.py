@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tightener import config
-from tightener.errors import ConfigError
+from tightener import config, pipeline
+from tightener.errors import ConfigError, PolicyError
 from tightener.logs.callers import Entry, Identity, Owner
 from tightener.logs.jobs import Started
 from tightener.model import Answer, Body
@@ -43,6 +43,23 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
     assert found.covers == {"gateway": ("git", "aws")}
     assert found.data_events == {"AWS::S3::Object": date(2026, 6, 1)}
     assert found.exceptions[0].until == date(2027, 1, 31)
+
+
+def test_an_agent_may_name_its_own_policy(tmp_path: Path) -> None:
+    text = "agents:\n  a: {policy: a.yaml}\n  b: {policy: [b.yaml, more.yaml]}\n"
+    found = load(tmp_path, text)
+    assert found.policy == (tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "more.yaml")
+    both = load(tmp_path, f"policy: a.yaml\n{text}")
+    assert both.policy == found.policy
+    for name in ("a", "b", "more"):
+        (tmp_path / f"{name}.yaml").write_text(f"agents: {{{name}: {{allow: []}}}}\n", encoding="utf-8")
+    project = pipeline.open_project(found, tmp_path / "t.duckdb")
+    assert sorted(pipeline.read_policies(project).agents) == ["a", "b", "more"]
+    (tmp_path / "a.yaml").write_text("agents: {z: {allow: []}}\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match="names no agent a, as"):
+        pipeline.read_policies(project)
+    named = pipeline.read_policies(project, [tmp_path / "b.yaml"])  # what is named on the command line is all there is
+    assert sorted(named.agents) == ["b"]
 
 
 def test_every_key_is_documented() -> None:

@@ -41,7 +41,7 @@ _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
     *("tools", "formats"),
 )
-_AGENT = ("principals", "jobs")
+_AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
@@ -82,7 +82,8 @@ class Config:
     """The configuration, with every path made absolute against the file's folder."""
 
     path: Path | None = None
-    policy: tuple[Path, ...] = ()
+    policy: tuple[Path, ...] = ()  # those of the agents below among them
+    policy_of: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # agent -> where it has to be
     logs: tuple[str, ...] = ()
     database: Path | None = None
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
@@ -190,9 +191,12 @@ class _Reader:
         agents = self._mapping(data.get("agents") or {}, None, "agents")
         formats = self._mapping(data.get("formats") or {}, None, "formats")
         database = data.get("database")
+        policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
+        policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
         return Config(
             path=self._path.resolve(),
-            policy=tuple(base / p for p in self._strings(data.get("policy", []), "policy")),
+            policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
+            policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
             database=base / str(database) if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
@@ -233,6 +237,10 @@ class _Reader:
             if type(since) is not date:
                 raise self.fail(f"`{kind}` must be a date such as 2026-06-01, not {since!r}", "data_events", kind)
         return dict(value)
+
+    def _policy_of(self, base: Path, name: str, value: Any) -> tuple[Path, ...]:
+        said = self._mapping(value or {}, _AGENT, "agents", name).get("policy", [])
+        return tuple(base / path for path in self._strings(said, "agents", name, "policy"))
 
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
         value = self._mapping(value or {}, _AGENT, "agents", name).get("principals", [])

@@ -79,7 +79,8 @@ def read_logs(
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
-    """The policy files: those named, else those of the configuration."""
+    """The policy files: those named, else those of the configuration, where each agent has to be in its own."""
+    own = {} if paths else project.config.policy_of
     paths = paths or project.config.policy
     if not paths:
         raise TightenerError(
@@ -89,7 +90,16 @@ def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
         )
     here = Path.cwd()  # paths as a reader would type them
     named = [p.relative_to(here) if p.is_relative_to(here) else p for p in paths]
-    return document.load(named, project.config.aliases)
+    found = document.load(named, project.config.aliases)
+    for agent, places in own.items():
+        if agent not in found.agents:
+            files = ", ".join(map(str, places))
+            raise PolicyError(
+                f"{files} names no agent {agent}, as tightener.yaml says that it does",
+                slug="unknown-agent",
+                hint=f"agents there are: {', '.join(sorted(found.agents)) or 'none'}",
+            )
+    return found
 
 
 def study(
