@@ -17,6 +17,7 @@ FROM (
            count(*) AS uses,
            min((epoch(time)::BIGINT // 86400) * 4294967296
                + (hash(CASE WHEN session = '' THEN CAST(CAST(time AS DATE) AS VARCHAR) ELSE session END) % 4294967296)::BIGINT) AS opened,
+           bit_or(1::BIGINT << ((epoch(time)::BIGINT // 86400) % 61)) AS days,
            min(time) AS first_used, max(time) AS last_used, bool_or(suspicious) AS suspicious
     FROM own_event($agent, $first, $after)
     GROUP BY ALL

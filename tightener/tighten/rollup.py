@@ -14,7 +14,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from tightener.tighten.segments import LITERAL, Schema, Seen, is_sensitive, runs
+from tightener.tighten.segments import LINES, LITERAL, Schema, Seen, is_sensitive, runs
 from tightener.tighten.slots import MANY, SENSITIVE, opened, plain
 
 FEW = 8  # values that are kept by name: more are never listed
@@ -36,7 +36,7 @@ class Group:
         self.number = len(rows)
         self.few = tuple(rows[: FEW + 1])
         if len(rows) == 1:
-            _, first, last, session = row = rows[0]
+            _, first, last, session, _ = row = rows[0]
             self.births: dict[int, tuple[int, Seen | None]] = {first: (1, row if session >= 0 else None)}
             self.last, self.lasting, self.steady = last, int(first < last), int(last - first >= STEADY_DAYS)
             return
@@ -114,6 +114,8 @@ def roll_up(service: str, dimension: str, values: Iterable[Seen]) -> Heads:
                 for row, text in zip(rows, texts, strict=True):
                     if plain([text]):
                         _add(found.setdefault(key, {}), opened([text]), [row], place)
+                    elif schema.kind == "argument":
+                        _add(found.setdefault((head, LINES), {}), [text], [row])
                     else:
                         _add(found.setdefault((row.value, LITERAL), {}), [""], [row])
         if len(found) > MOST_NAMES:
@@ -178,6 +180,10 @@ def _fold(dimension: str, heads: Heads, crowded: Crowded) -> None:
     is added to `crowded`.
     """
     for key, groups in heads.items():
+        if key[1] is LINES and (len(groups) > MOST_NAMES or MANY in groups):
+            every = together(list(groups.values()))
+            groups.clear()
+            groups[MANY] = every
         separator = key[1].separator
         if separator is None or (len(groups) <= MOST_NAMES and not any(MANY in text for text in groups)):
             continue
