@@ -53,9 +53,7 @@ def reasons(service: str, dimension: str, values: Iterable[Seen], granted: Seque
     return None if every is None else clipped(every, values, granted)
 
 
-def cover(
-    service: str, dimension: str, values: Iterable[Seen], others: Sequence[Argument] = ()
-) -> list[Reason] | None:
+def cover(service: str, dimension: str, values: Iterable[Seen], others: Sequence[Argument] = ()) -> list[Reason] | None:
     """What covers the values, whatever was granted; None where they are absent or of too many kinds.
 
     A reason without a pattern stands for values of which nothing narrower than what was granted can be said; but for
@@ -72,28 +70,31 @@ def covered(dimension: str, heads: Heads, others: Sequence[Argument] = ()) -> li
     given = {key: groups for key, groups in heads.items() if key[0] or "" not in groups}
     if not given or (len(given) < len(heads) and not all(schema.is_argument for _, schema in given)):
         return None  # an absent value: there is nothing to narrow by
-    arguments = _arguments(given)
-    found = _cover(dimension, given, {name: hold(name, groups, others) for name, groups in arguments.items()})
-    free = {f"{name}*" for name in arguments}
-    # A call without arguments has a pattern of its own. Where each argument may be anything, none may be there, too.
+    held = {
+        name: (one, [group for _, group in groups])
+        for name, groups in _arguments(given).items()
+        if (one := hold(name, groups, others)) is not None
+    }
+    found = _cover(dimension, given, held)
+    free = {f"{name}*" for name, (one, _) in held.items() if not one.own}
+    # A call without arguments has a pattern of its own. Where each of them may say anything, it may say nothing, too.
     if len(given) < len(heads) or free.issuperset(one.pattern for one in found):
         return [Reason("", Why.ABSENT, ()), *found]
     return found
 
 
-def _cover(dimension: str, heads: Heads, held: Mapping[str, Held | None]) -> list[Reason]:
+def _cover(dimension: str, heads: Heads, held: Mapping[str, tuple[Held, Sequence[Group]]]) -> list[Reason]:
     until = max(group.last for groups in heads.values() for group in groups.values())
     left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
     found: dict[str, dict[tuple[str, tuple[str, ...]], Reason]] = {}
     for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
         head, schema = key
         argument = head.partition("=")[0] + "=" if schema.is_argument else ""
-        if held.get(argument) is None:
+        if argument not in held:
             made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
             found.setdefault(argument, {}).update(((one.pattern, one.within), one) for one in made)
-    for argument, known in held.items():
-        if known is not None:
-            found[argument] = {(one.pattern, ()): one for one in _held(argument, known)}
+    for argument, (known, its) in held.items():
+        found[argument] = {(one.pattern, ()): one for one in _held(argument, known, its)}
     for argument, made_of in found.items():
         if argument and len(made_of) > MOST_PATTERNS:
             found[argument] = {("", ()): _left_over(argument)}
@@ -170,10 +171,12 @@ def _arguments(heads: Heads) -> dict[str, list[tuple[str, Group]]]:
     return {name: groups for name, groups in found.items() if name not in read and not _WILD.search(name)}
 
 
-def _held(argument: str, held: Held) -> list[Reason]:
+def _held(argument: str, held: Held, groups: Sequence[Group]) -> list[Reason]:
     """The patterns of an argument that is listed, or left alone."""
     if not held.own:
-        return [Reason(f"{argument}*", Why.TEXT if held.kind is Kind.TEXT else Why.QUANTITY, ())]
+        known = {str(place): group for place, group in enumerate(groups)}
+        why = Why.TEXT if held.kind is Kind.TEXT else Why.QUANTITY
+        return [_reason(f"{argument}*", Piece("", why, tuple(known)), known)]
     own = _listed(argument, held.own, Why.LISTED)
     return own if any(one.why is Why.GRANTED for one in own) else own + _listed(argument, held.lent, Why.KIN)
 

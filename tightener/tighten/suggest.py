@@ -94,8 +94,8 @@ def _arguments(
             parts.setdefault((rules[index].service, action), []).append(values)
     found: dict[str, list[Argument]] = {}
     for (service, action), some in parts.items():
-        values = some[0] if len(some) == 1 else merged(*some)
-        found.setdefault(service, []).extend(again(action, values, reads=only_reads(service, action)))
+        every = some[0] if len(some) == 1 else merged(*some)
+        found.setdefault(service, []).extend(again(action, every, reads=only_reads(service, action)))
     return {service: tuple(some) for service, some in found.items()}
 
 
