@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -31,14 +31,24 @@ def tool_names(_data: Data, _fold: Fold, calls: Sequence[Call], identity: Identi
 
 def key_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
     """Every tool that was used; the key arguments only with values that were seen with that tool."""
+    return _exact(calls, identity, _key_parts)
 
-    def parts(call: Call) -> Iterable[str]:
-        yield call.tool
-        for name, value in json.loads(call.args).items():
-            if name in KEY_ARGUMENTS:
-                yield f"{call.tool} {name}={value}"
+
+def key_arguments_kept(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """The same without secrets: their values are not kept when a log is read, so no policy can list them."""
+
+    def parts(call: Call) -> Iterator[str]:
+        kept = {name for name in KEY_ARGUMENTS if f"{name}=*" not in call.requests}
+        return _key_parts(call, kept)
 
     return _exact(calls, identity, parts)
+
+
+def _key_parts(call: Call, names: Collection[str] = KEY_ARGUMENTS) -> Iterator[str]:
+    yield call.tool
+    for name, value in json.loads(call.args).items():
+        if name in names:
+            yield f"{call.tool} {name}={value}"
 
 
 def exact_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
@@ -129,6 +139,7 @@ def _among(known: set[str], parts: Callable[[Call], Iterable[str]]) -> Decider:
 MINERS: Mapping[str, Miner] = {
     "tool names": tool_names,
     "tool + key arguments": key_arguments,
+    "the same, no secrets": key_arguments_kept,
     "exact arguments": exact_arguments,
     "tightener": proposal,
     "tightener without gates": proposal_without_calendar,
