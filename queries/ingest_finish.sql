@@ -1,7 +1,7 @@
 -- question: which staged records are new, and what belongs into the tables besides them?
--- grain: event, one request of an accepted record; identity, mcp_call, as staged; rejected, one record; not_use, file and
+-- grain: event, one request of an accepted record; run, identity, mcp_call, as staged; rejected, one record; not_use, file and
 --   reason; holed_day, file and day.
--- inputs: staged_request, staged_identity, staged_mcp_call, staged_rejected, staged_not_use, staged_file; event
+-- inputs: staged_request, staged_run, staged_identity, staged_mcp_call, staged_rejected, staged_not_use, staged_file; event
 -- parameters: latest (a record dated after it is rejected), first and last (the times between which staged records lie)
 -- Equal ids have equal times, so only the part of `event` between `first` and `last` is searched for duplicates. A
 -- record stands or falls with all its requests; of equal records the first in reading order stays.
@@ -36,6 +36,8 @@ SELECT s.* FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_
 
 SET preserve_insertion_order = true;
 
+INSERT INTO run SELECT DISTINCT * FROM staged_run ORDER BY ALL;
+
 INSERT INTO identity FROM staged_identity;
 
 INSERT INTO mcp_call SELECT DISTINCT * FROM staged_mcp_call ORDER BY ALL;
@@ -49,14 +51,21 @@ INSERT INTO rejected SELECT file_id, position, reason FROM staged_rejected ORDER
 INSERT INTO not_use SELECT file_id, reason, sum(records) FROM staged_not_use GROUP BY file_id, reason ORDER BY ALL;
 
 -- A rejected record without a readable time may be of any day of its file; a file cut short lacks the end of its last day.
+-- (few files are so, and only their requests are looked at)
 INSERT INTO holed_day
-WITH covered AS (SELECT DISTINCT file_id, CAST(time AS DATE) AS day FROM staged_request WHERE time <= $latest)
+WITH torn AS (
+    SELECT file_id FROM staged_rejected WHERE day IS NULL UNION SELECT file_id FROM staged_file WHERE problem <> ''
+),
+covered AS (
+    SELECT file_id, CAST(time AS DATE) AS day, max(position) AS last
+    FROM staged_request SEMI JOIN torn USING (file_id) WHERE time <= $latest GROUP BY ALL
+)
 SELECT file_id, day FROM staged_rejected WHERE day <= CAST($latest AS DATE)
 UNION
 SELECT file_id, day FROM covered
 SEMI JOIN (
     SELECT r.file_id FROM staged_rejected AS r
-    JOIN (SELECT file_id, max(position) AS last FROM staged_request WHERE time <= $latest GROUP BY file_id) AS l USING (file_id)
+    JOIN (SELECT file_id, max(last) AS last FROM covered GROUP BY file_id) AS l USING (file_id)
     JOIN staged_file AS f USING (file_id)
     WHERE r.day IS NULL AND (f.problem = '' OR r.position < l.last) -- the line in which a file was cut is its last
 ) AS r USING (file_id)

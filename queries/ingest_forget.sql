@@ -8,5 +8,6 @@ DELETE FROM not_use WHERE list_contains($ids, file_id);
 DELETE FROM holed_day WHERE list_contains($ids, file_id);
 DELETE FROM trail_record WHERE list_contains($ids, file_id);
 DELETE FROM trail_shown WHERE list_contains($ids, file_id);
+DELETE FROM run WHERE list_contains($ids, file_id);
 DELETE FROM mcp_call WHERE list_contains($ids, file_id);
 DELETE FROM log_file WHERE list_contains($ids, id);

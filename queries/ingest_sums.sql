@@ -11,7 +11,7 @@ bad AS (SELECT file_id, count(*) AS records FROM staged_rejected GROUP BY file_i
 idle AS (SELECT file_id, sum(records)::BIGINT AS records FROM staged_not_use GROUP BY file_id),
 unclear AS (
     SELECT s.file_id, count(DISTINCT s.position) AS records
-    FROM staged AS s ANTI JOIN staged_duplicate AS d USING (file_id, position)
+    FROM staged_request AS s ANTI JOIN staged_duplicate AS d USING (file_id, position)
     WHERE NOT s.mapped AND s.time <= $latest GROUP BY s.file_id
 )
 SELECT f.file_id, f.records, COALESCE(s.records, 0) - COALESCE(t.records, 0) AS accepted,

@@ -1,15 +1,12 @@
 -- question: which distinct requests must keep their level, so that they can be put to the authoriser again?
--- grain: service, action, partial, exercised (else: without evidence either way), with the resources and branches as two
---         lists side by side, in no order. Reads what was collected from the logs, and nothing that the tightening made.
+-- grain: service, action, partial, kind (exercised, approved, no_evidence), with the resources and branches as two lists
+--        side by side, in no order; where all have one branch, that alone. Reads what was collected from the logs, and
+--        nothing that the tightening made.
 -- inputs: request.
 -- parameters: none.
-SELECT service, action, partial, exercised, list(resource), list(branch), sum(uses)::BIGINT AS uses
-FROM (
-    SELECT service, action, partial, resource, branch, bool_or(kind <> 'no_evidence') AS exercised,
-           coalesce(sum(uses) FILTER (kind <> 'no_evidence'), 0) AS uses
-    FROM request
-    WHERE kind IN ('exercised', 'approved', 'no_evidence')
-    GROUP BY service, action, partial, resource, branch
-)
-GROUP BY service, action, partial, exercised
-ORDER BY service, action, partial, exercised;
+SELECT service, action, partial, kind, list(resource),
+       CASE WHEN min(branch) = max(branch) THEN [min(branch)] ELSE list(branch) END, sum(uses)::BIGINT AS uses
+FROM request
+WHERE kind IN ('exercised', 'approved', 'no_evidence')
+GROUP BY service, action, partial, kind
+ORDER BY service, action, partial, kind = 'no_evidence', kind;

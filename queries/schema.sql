@@ -23,12 +23,13 @@ CREATE TABLE IF NOT EXISTS log_file (
 );
 
 -- grain: one request of one accepted native record (a record makes at least one request; `part` counts them from 0).
+-- Ids are random: trying to compress them takes a quarter of the whole writing and saves little.
 CREATE TABLE IF NOT EXISTS event (
     file_id     INTEGER NOT NULL,
     position    BIGINT NOT NULL,           -- 1-based line or record number in the file
     part        USMALLINT NOT NULL,
     source      VARCHAR NOT NULL,
-    native_id   VARCHAR NOT NULL,          -- the record's own id, else 'sha256:' of its canonical form
+    native_id   VARCHAR NOT NULL USING COMPRESSION uncompressed, -- the record's own id, else 'sha256:' of its canonical form
     time        TIMESTAMP NOT NULL,
     agent       VARCHAR NOT NULL,          -- named by the log; '' where only the principal is known
     principal   VARCHAR NOT NULL,          -- AWS: the role's or user's ARN (the session issuer, not the session)
@@ -41,11 +42,16 @@ CREATE TABLE IF NOT EXISTS event (
     outcome     VARCHAR NOT NULL,          -- model.Outcome
     decision    VARCHAR NOT NULL,          -- the gateway's: allow, deny, require_approval; '' elsewhere
     approved_at TIMESTAMP,
-    request_id  VARCHAR NOT NULL,
+    request_id  VARCHAR NOT NULL USING COMPRESSION uncompressed,
     indirect    BOOLEAN NOT NULL,          -- done by a service on the caller's behalf
     suspicious  BOOLEAN NOT NULL,          -- normalised because it held . or .. segments
     mapped      BOOLEAN NOT NULL,          -- false: read, but no rule says which action this is
     identity    INTEGER NOT NULL           -- what identifies the caller; 0 = the log names the agent, or nobody
+);
+
+-- grain: file, agent, session and what the gateway's lines say that the session was started for; no row where none says it.
+CREATE TABLE IF NOT EXISTS run (
+    file_id INTEGER NOT NULL, agent VARCHAR NOT NULL, session VARCHAR NOT NULL, on_behalf_of VARCHAR NOT NULL
 );
 
 -- grain: one distinct combination of what identifies a caller in CloudTrail. Key ids are no secrets.

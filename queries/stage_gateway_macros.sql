@@ -5,20 +5,21 @@
 -- DuckDB's JSON reader turns 5 into '5' and ["x"] into '["x"]', so a text that could have come about like that is looked
 -- at again by json_type (gw_odd, gw_mistyped).
 
--- (the first character decides for nearly all: 58 follows 9, 91 and 123 are [ and {)
+-- (the first character decides for nearly all: 58 follows 9; 91 and 123 are [ and {)
 CREATE OR REPLACE TEMP MACRO gw_odd(x) AS
-    CASE WHEN ascii(x) < 58
-             THEN regexp_full_match(x, '-?([0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?|[Ii]nf.*)')
-         WHEN strlen(x) < 9
-             THEN ascii(x) IN (91, 123) OR x IN ('true', 'false', 'NaN', 'nan', 'Infinity', 'inf')
-         ELSE ascii(x) IN (91, 123) END;
+    CASE WHEN ascii(x) BETWEEN 92 AND 122 THEN strlen(x) < 6 AND x IN ('true', 'false', 'nan', 'inf')
+         WHEN ascii(x) < 58 THEN regexp_full_match(x, '-?([0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?|[Ii]nf.*)')
+         ELSE ascii(x) IN (91, 123) OR x IN ('NaN', 'Infinity') END;
 
+-- (nearly every time is written as the first case has it; what follows sees the others only)
 CREATE OR REPLACE TEMP MACRO gw_time(x) AS
-    CASE WHEN regexp_full_match(
-        x, '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})')
-    THEN CASE WHEN x ILIKE '%z' THEN TRY_CAST(upper(x) AS TIMESTAMP)
-              -- a plain TIMESTAMP would ignore the zone
-              ELSE make_timestamp(epoch_us(TRY_CAST(upper(x) AS TIMESTAMPTZ))) END
+    CASE WHEN regexp_full_match(x, '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z')
+             THEN TRY_CAST(x AS TIMESTAMP)
+         WHEN regexp_full_match(
+             x, '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})')
+             THEN CASE WHEN x ILIKE '%z' THEN TRY_CAST(upper(x) AS TIMESTAMP)
+                       -- a plain TIMESTAMP would ignore the zone
+                       ELSE make_timestamp(epoch_us(TRY_CAST(upper(x) AS TIMESTAMPTZ))) END
     END;
 
 -- The first field that is there, is not null and is no text: 'agent is a number', else NULL.

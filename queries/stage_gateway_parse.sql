@@ -23,7 +23,7 @@ checked AS (
     SELECT file_id, position, mapped,
         CASE WHEN r IS NULL OR r.id IS NULL THEN line END AS unnamed,
         r.time IS NOT NULL AS timed, gw_time(r.time) AS moment,
-        r.id, r.agent, r.session, lower(r.service) AS service, r.action, r.resource, r.resources, r.branch, r.args,
+        r.id, r.agent, r.session, r.on_behalf_of, lower(r.service) AS service, r.action, r.resource, r.resources, r.branch, r.args,
         r.decision, r.approval, r.outcome, r.error_code, r.request_id, r.v, r.enforced,
         CASE WHEN r IS NULL THEN NULL
              WHEN moment IS NULL
@@ -40,7 +40,7 @@ typed AS (
                    THEN json_transform(approval, '{"state": "VARCHAR", "at": "VARCHAR"}') END AS verdict
     FROM checked
 )
-SELECT file_id, position, mapped, unnamed, id, agent, session, service, action, resource, resources,
+SELECT file_id, position, mapped, unnamed, id, agent, session, on_behalf_of, service, action, resource, resources,
        branch, CASE WHEN service = 'tools' THEN args END AS args, decision, verdict.state AS state,
        gw_time(verdict.at) AS decided_at,
        gw_result(outcome, error_code) AS outcome, COALESCE(error_code, '') AS error_code,

@@ -18,36 +18,41 @@ WITH line AS (
         'resource': 'VARCHAR', 'resources': 'JSON', 'branch': 'VARCHAR', 'args': 'JSON', 'decision': 'VARCHAR',
         'approval': 'JSON', 'outcome': 'VARCHAR', 'error_code': 'VARCHAR', 'request_id': 'VARCHAR',
         'policy_rev': 'VARCHAR', 'enforced': 'JSON'})
+),
+-- (a step of its own, so that `sound` is worked out once and not wherever it is named)
+judged AS (
+    SELECT *,
+           COALESCE(
+               moment IS NOT NULL AND id IS NOT NULL AND agent <> '' AND service <> '' AND action <> ''
+               AND decision IN ('allow', 'deny', 'require_approval')
+               AND (outcome IS NULL OR outcome IN ('success', 'error', 'denied', 'not_run'))
+               AND (v IS NULL OR v = '1') AND (enforced IS NULL OR enforced IN ('true', 'false')) AND resources IS NULL
+               AND CASE WHEN approval IS NOT NULL
+                        THEN json_type(approval) = 'OBJECT' AND json_type(approval, '$.state') = 'VARCHAR'
+                             AND verdict['state'] IN ('approved', 'refused', 'timed_out', 'pending')
+                             AND (verdict['at'] IS NULL OR decided_at IS NOT NULL)
+                        ELSE true END
+               AND CASE WHEN args IS NOT NULL THEN starts_with(args, '{') ELSE true END
+               AND CASE WHEN service_name = 'git' THEN NOT gw_blind_push(service_name, action, branch) ELSE true END
+               -- (46 is a full stop: such paths are looked at one by one)
+               AND CASE WHEN resource IS NOT NULL THEN NOT contains(resource, '/.') AND ascii(resource) <> 46 ELSE true END
+               AND CASE WHEN branch IS NOT NULL THEN NOT contains(branch, '/.') AND ascii(branch) <> 46 ELSE true END,
+               false)
+           AND NOT COALESCE(gw_odd(id), false) AND NOT COALESCE(gw_odd(agent), false)
+           AND NOT COALESCE(gw_odd(session), false) AND NOT COALESCE(gw_odd(on_behalf_of), false)
+           AND NOT COALESCE(gw_odd(credential), false) AND NOT COALESCE(gw_odd(service), false)
+           AND NOT COALESCE(gw_odd(action), false) AND NOT COALESCE(gw_odd(resource), false)
+           AND NOT COALESCE(gw_odd(branch), false) AND NOT COALESCE(gw_odd(error_code), false)
+           AND NOT COALESCE(gw_odd(request_id), false) AND NOT COALESCE(gw_odd(policy_rev), false) AS sound
+    FROM line
 )
-SELECT file_index,
-       COALESCE(
-           moment IS NOT NULL AND id IS NOT NULL AND agent <> '' AND service <> '' AND action <> ''
-           AND decision IN ('allow', 'deny', 'require_approval')
-           AND (outcome IS NULL OR outcome IN ('success', 'error', 'denied', 'not_run'))
-           AND (v IS NULL OR v = '1') AND (enforced IS NULL OR enforced IN ('true', 'false')) AND resources IS NULL
-           AND CASE WHEN approval IS NOT NULL
-                    THEN json_type(approval) = 'OBJECT' AND json_type(approval, '$.state') = 'VARCHAR'
-                         AND verdict['state'] IN ('approved', 'refused', 'timed_out', 'pending')
-                         AND (verdict['at'] IS NULL OR decided_at IS NOT NULL)
-                    ELSE true END
-           AND CASE WHEN args IS NOT NULL THEN starts_with(args, '{') ELSE true END
-           AND CASE WHEN service_name = 'git' THEN NOT gw_blind_push(service_name, action, branch) ELSE true END
-           -- (46 is a full stop: such paths are looked at one by one)
-           AND CASE WHEN resource IS NOT NULL THEN NOT contains(resource, '/.') AND ascii(resource) <> 46 ELSE true END
-           AND CASE WHEN branch IS NOT NULL THEN NOT contains(branch, '/.') AND ascii(branch) <> 46 ELSE true END,
-           false)
-       AND NOT COALESCE(gw_odd(id), false) AND NOT COALESCE(gw_odd(agent), false)
-       AND NOT COALESCE(gw_odd(session), false) AND NOT COALESCE(gw_odd(on_behalf_of), false)
-       AND NOT COALESCE(gw_odd(credential), false) AND NOT COALESCE(gw_odd(service), false)
-       AND NOT COALESCE(gw_odd(action), false) AND NOT COALESCE(gw_odd(resource), false)
-       AND NOT COALESCE(gw_odd(branch), false) AND NOT COALESCE(gw_odd(error_code), false)
-       AND NOT COALESCE(gw_odd(request_id), false) AND NOT COALESCE(gw_odd(policy_rev), false) AS sound,
+SELECT file_index, sound,
        sound AND NOT COALESCE(argued, false) AS plain, sound AND COALESCE(argued, false) AS call,
-       moment, id, agent, session, service_name AS service, action, resource, gw_branch(branch) AS branch,
+       moment, id, agent, session, on_behalf_of, service_name AS service, action, resource, gw_branch(branch) AS branch,
        CASE WHEN call THEN args::VARCHAR END AS args, decision, request_id,
        CASE WHEN sound
             THEN gw_outcome(gw_result(outcome, error_code), decision, COALESCE(enforced <> 'false', true),
                             verdict['state'], gw_failed(error_code))
        END AS class,
        CASE WHEN verdict['state'] = 'approved' THEN decided_at END AS approved_at
-FROM line;
+FROM judged;

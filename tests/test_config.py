@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tightener import config
-from tightener.errors import ConfigError
+from tightener import config, pipeline
+from tightener.errors import ConfigError, PolicyError
 from tightener.logs.callers import Entry, Identity, Owner
+from tightener.logs.jobs import Started
 from tightener.model import Answer, Body
 from tightener.policy import document
 from tightener.policy.decide import Authoriser
@@ -72,6 +73,23 @@ def test_where_requests_cannot_go(tmp_path: Path, value: str) -> None:
     assert error.value.place.line == 1
 
 
+def test_an_agent_may_name_its_own_policy(tmp_path: Path) -> None:
+    text = "agents:\n  a: {policy: a.yaml}\n  b: {policy: [b.yaml, more.yaml]}\n"
+    found = load(tmp_path, text)
+    assert found.policy == (tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "more.yaml")
+    both = load(tmp_path, f"policy: a.yaml\n{text}")
+    assert both.policy == found.policy
+    for name in ("a", "b", "more"):
+        (tmp_path / f"{name}.yaml").write_text(f"agents: {{{name}: {{allow: []}}}}\n", encoding="utf-8")
+    project = pipeline.open_project(found, tmp_path / "t.duckdb")
+    assert sorted(pipeline.read_policies(project).agents) == ["a", "b", "more"]
+    (tmp_path / "a.yaml").write_text("agents: {z: {allow: []}}\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match="names no agent a, as"):
+        pipeline.read_policies(project)
+    named = pipeline.read_policies(project, [tmp_path / "b.yaml"])  # what is named on the command line is all there is
+    assert sorted(named.agents) == ["b"]
+
+
 def test_every_key_is_documented() -> None:
     text = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
     for key in config._TOP:
@@ -130,6 +148,13 @@ agents:
     }
 
 
+def test_jobs(tmp_path: Path) -> None:
+    text = "agents:\n  a:\n    jobs: {daily: 'run-*', 2026: [x, {on_behalf_of: y, session: 'z*'}]}\n  b: {}\n"
+    assert load(tmp_path, text).jobs == {
+        "a": {"daily": (Started("run-*"),), "2026": (Started("x"), Started("z*", "y"))},
+    }
+
+
 def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
     load(tmp_path, "logs: x")
     deep = tmp_path / "a" / "b"
@@ -151,6 +176,14 @@ def test_the_nearest_configuration_is_found(tmp_path: Path) -> None:
         ("agents:\n  a:\n    principals:\n      - {}", 4, "an empty mapping names nobody"),
         ("agents:\n  a:\n    principals:\n      - agentcore_runtime: arn:x", 4, 'write {agentcore_runtime: "*"'),
         ("agents:\n  a: {principals: ''}", 2, "must hold text or mappings"),
+        ("agents:\n  a: {job: {x: y}}", 2, "did you mean `jobs`?"),
+        ("agents:\n  a: {jobs: x}", 2, "`jobs` must be a mapping"),
+        ("agents:\n  a:\n    jobs:\n      in voice: x", 4, "did you mean `in-voice`?"),
+        ("agents:\n  a:\n    jobs:\n      x: []", 4, "the job `x` has no pattern"),
+        ("agents:\n  a:\n    jobs:\n      x: 7", 4, "`x` must hold patterns, not 7"),
+        ("agents:\n  a:\n    jobs:\n      x: [y, '']", 4, "`x` must hold patterns, not ''"),
+        ("agents:\n  a:\n    jobs:\n      x:\n        sesion: y", 5, "did you mean `session`?"),
+        ("agents:\n  a:\n    jobs:\n      x:\n        on_behalf_of: 7", 5, "`on_behalf_of` must be text, not 7"),
         ("exceptions:\n  - {agent: a, service: git, actions: [x]}", 2, "lacks reason, owner, until"),
         ("exceptions:\n  - {agent: a, rule: x, actions: [x]}", 2, "not both"),
         ("exceptions:\n  - {agent: a, rule: '', reason: r, owner: o, until: 2026-01-01}", 2, "lacks rule"),

@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "prove": {"policy", "services", "logs", "model", "errors", "resources"},
     "config": {"policy", "services", "logs", "model", "errors", "resources"},
     "decided": {"config", "policy", "services", "model", "errors"},
-    "results": {"prove", "tighten", "iam", "policy", "model", "errors"},
+    "results": {"prove", "tighten", "iam", "policy", "logs", "model", "errors"},
     "report": {
         "results",
         "config",
@@ -72,6 +72,7 @@ ROOMS: dict[str, set[str]] = {
     "pulls": {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
+    "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
@@ -82,6 +83,7 @@ ROOMS: dict[str, set[str]] = {
         "pulls",
         "publish",
         "roles",
+        "jobs",
         "backtest",
         "bench",
         "pipeline",

@@ -162,12 +162,19 @@ def suggest(
     open_pr: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--open-pr", help="Open or refresh the policy file's request, as `tightener publish` does.")
     ] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", help="job: what each of the agent's jobs would be granted as a new agent.")
+    ] = None,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
-    if open_pr and (diff or write or only):
-        raise typer.BadParameter("--open-pr proposes all of it, and goes with none of --diff, --write and --only")
+    if open_pr and (diff or write or only or by):
+        raise typer.BadParameter("--open-pr proposes all of it: it goes with none of --diff, --write, --only and --by")
     asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
     shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest, open_pr=open_pr)
+    if by is not None:
+        if by != "job" or only:
+            raise typer.BadParameter("--by takes `job` only" if by != "job" else "--only does not go with --by job")
+        raise typer.Exit(tightening.split(ctx.obj, asked, shape, datetime.now(UTC)))
     code = tightening.suggest(ctx.obj, asked, only or [], shape, datetime.now(UTC))
     raise typer.Exit(code)
 

@@ -5,6 +5,7 @@ logs: [logs/gateway, logs/AWSLogs]
 agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
   claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
+  claude-report-03: {jobs: {weekly: "week-*", ad-hoc: {on_behalf_of: "*@acme.example"}}}  # which runs are which job's
 covers: {gateway: [git, aws]}        # which services a gateway's own log covers; default: those it has logged
 data_events: {"AWS::S3::Object": 2026-06-01}  # all resources of the type are in the trail's selectors, since that day
 exceptions:                          # grants that a person wants kept
@@ -32,6 +33,7 @@ import yaml
 from tightener.errors import ConfigError, Place
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
+from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
 from tightener.model import Aliases
 from tightener.services.observe import data_types
 from tightener.services.tool_kinds import KINDS, Tools
@@ -41,7 +43,7 @@ _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
     *("tools", "formats", "publish"),
 )
-_AGENT = ("principals",)
+_AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
@@ -97,10 +99,12 @@ class Config:
     """The configuration, with every path made absolute against the file's folder."""
 
     path: Path | None = None
-    policy: tuple[Path, ...] = ()
+    policy: tuple[Path, ...] = ()  # those of the agents below among them
+    policy_of: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # agent -> where it has to be
     logs: tuple[str, ...] = ()
     database: Path | None = None
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
+    jobs: Mapping[str, Mapping[str, tuple[Started, ...]]] = field(default_factory=dict)  # agent -> job -> its runs
     covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # gateway source -> services
     data_events: Mapping[str, date] = field(default_factory=dict)  # resource type -> since when a trail selects it all
     exceptions: tuple[Exemption, ...] = ()
@@ -205,12 +209,16 @@ class _Reader:
         agents = self._mapping(data.get("agents") or {}, None, "agents")
         formats = self._mapping(data.get("formats") or {}, None, "formats")
         database = data.get("database")
+        policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
+        policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
         return Config(
             path=self._path.resolve(),
-            policy=tuple(base / p for p in self._strings(data.get("policy", []), "policy")),
+            policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
+            policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
             database=base / str(database) if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
+            jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},
             covers={
                 str(name): self._strings(value, "covers", name)
                 for name, value in self._mapping(data.get("covers") or {}, None, "covers").items()
@@ -264,11 +272,48 @@ class _Reader:
                 raise self.fail(f"`{kind}` must be a date such as 2026-06-01, not {since!r}", "data_events", kind)
         return dict(value)
 
+    def _policy_of(self, base: Path, name: str, value: Any) -> tuple[Path, ...]:
+        said = self._mapping(value or {}, _AGENT, "agents", name).get("policy", [])
+        return tuple(base / path for path in self._strings(said, "agents", name, "policy"))
+
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
         value = self._mapping(value or {}, _AGENT, "agents", name).get("principals", [])
         if not isinstance(value, list):
             return (self._entry(value, "agents", name, "principals"),)
         return tuple(self._entry(one, "agents", name, "principals", i) for i, one in enumerate(value))
+
+    def _jobs(self, name: str, value: Any) -> dict[str, tuple[Started, ...]]:
+        """Job -> patterns over its runs, in the file's order: the first job that fits has the run."""
+        said = self._mapping(value or {}, _AGENT, "agents", name).get("jobs", {})
+        found: dict[str, tuple[Started, ...]] = {}
+        for job, patterns in self._mapping(said, None, "agents", name, "jobs").items():
+            keys = ("agents", name, "jobs", job)
+            if not NAME.fullmatch(str(job)):
+                near = next(iter(names([str(job)]).values()))
+                raise self.fail(
+                    f"{job!r} cannot be the name of a job: letters, digits, `-` and `_` only",
+                    *keys,
+                    hint=f"did you mean `{near}`?",
+                )
+            if not (several := patterns if isinstance(patterns, list) else [patterns]):
+                raise self.fail(f"the job `{job}` has no pattern", *keys, hint='write a pattern such as "run-*"')
+            found[str(job)] = tuple(self._started(one, *keys) for one in several)
+        return found
+
+    def _started(self, value: Any, *keys: str | int) -> Started:
+        """A pattern over the session, or a mapping of patterns that must both hold."""
+        if isinstance(value, str) and value:
+            return Started(session=value)
+        if not isinstance(value, dict) or not value:
+            raise self.fail(
+                f"`{keys[-1]}` must hold patterns, not {value!r}",
+                *keys,
+                hint=f"write a pattern over sessions in quotes, or a mapping of {' and '.join(JOB_KEYS)}",
+            )
+        for key, pattern in self._mapping(value, JOB_KEYS, *keys).items():
+            if not isinstance(pattern, str) or not pattern:
+                raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
+        return Started(**value)
 
     def _entry(self, value: Any, *keys: str | int) -> Entry:
         """A pattern for the ARN of a role or user, or a mapping of patterns that must all hold."""

@@ -18,11 +18,11 @@ from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.logs import coverage, ingest, store, usage
 from tightener.logs.callers import Entry
-from tightener.logs.fleet import fleet
+from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.staging import Progress
-from tightener.model import Window
+from tightener.model import AgentPolicy, Window
 from tightener.policy import diff, document
-from tightener.policy.document import PolicySet
+from tightener.policy.document import PolicyFile, PolicySet
 from tightener.policy.patterns import matches
 from tightener.policy.rules import boxes
 from tightener.prove.proof import Proof, prove
@@ -79,7 +79,8 @@ def read_logs(
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
-    """The policy files: those named, else those of the configuration."""
+    """The policy files: those named, else those of the configuration, where each agent has to be in its own."""
+    own = {} if paths else project.config.policy_of
     paths = paths or project.config.policy
     if not paths:
         raise TightenerError(
@@ -89,7 +90,16 @@ def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
         )
     here = Path.cwd()  # paths as a reader would type them
     named = [p.relative_to(here) if p.is_relative_to(here) else p for p in paths]
-    return document.load(named, project.config.aliases)
+    found = document.load(named, project.config.aliases)
+    for agent, places in own.items():
+        if agent not in found.agents:
+            files = ", ".join(map(str, places))
+            raise PolicyError(
+                f"{files} names no agent {agent}, as tightener.yaml says that it does",
+                slug="unknown-agent",
+                hint=f"agents there are: {', '.join(sorted(found.agents)) or 'none'}",
+            )
+    return found
 
 
 def study(
@@ -106,9 +116,35 @@ def study(
 
     `since` says since when each action is granted (None there = unknown); default: asked of Git and the database.
     """
-    known_agent(policies, agent)
-    policy, file = policies.agents[agent], policies.file_of(agent)
+    policy, file = agent_of(policies, agent)
     window, callers = collect(project, agent, days, as_of)
+    if since is None:
+        since = ages(None if project.temporary else project.con, Path(file.path), policy, window.last)
+    return compared(project, policies, agent, window, callers, fleet(project.con, window), days, min_age, since)
+
+
+def agent_of(policies: PolicySet, agent: str) -> tuple[AgentPolicy, PolicyFile]:
+    """An agent's policy and the file that it stands in. Raises PolicyError (`unknown-agent`)."""
+    if agent not in policies.agents:
+        known = ", ".join(sorted(policies.agents)) or "none"
+        raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
+    return policies.agents[agent], policies.file_of(agent)
+
+
+def compared(
+    project: Project,
+    policies: PolicySet,
+    agent: str,
+    window: Window,
+    callers: usage.Callers,
+    of: Fleet,
+    days: int,
+    min_age: int,
+    since: Mapping[tuple[int, str], date | None],
+    job: str = "",
+) -> Study:
+    """The comparison of what was collected: all that the agent did, or (logs.jobs.narrow) one job of it."""
+    policy, file = agent_of(policies, agent)
     seen = coverage.measure(
         project.con,
         agent,
@@ -117,8 +153,6 @@ def study(
         project.config.data_events,
         trail_sees_agent=callers.own > 0,
     )
-    if since is None:
-        since = ages(None if project.temporary else project.con, Path(file.path), policy, window.last)
     terms = Terms(
         window=window,
         asked_days=days,
@@ -126,7 +160,7 @@ def study(
         coverage=seen,
         excepted=excepted(project.config, agent, window.last),
         granted_since=since,
-        judge=judge(fleet(project.con, window), policies.agents.values(), agent, window, days, min_age),
+        judge=judge(of, policies.agents.values(), agent, window, days, min_age),
     )
     comparison = compare(project.con, policy, terms)
     return Study(
@@ -135,14 +169,8 @@ def study(
         exercised(project.con),
         tuple(one.sentence for one in callers.shared),
         ended(project.config, policy, window.last),
+        job,
     )
-
-
-def known_agent(policies: PolicySet, agent: str) -> None:
-    """Raises PolicyError (`unknown-agent`) where no policy names the agent."""
-    if agent not in policies.agents:
-        known = ", ".join(sorted(policies.agents)) or "none"
-        raise PolicyError(f"no policy names the agent {agent}", slug="unknown-agent", hint=f"agents there are: {known}")
 
 
 def collect(project: Project, agent: str, days: int, as_of: date | None) -> tuple[Window, usage.Callers]:
@@ -238,12 +266,26 @@ def _composed(
 ) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
     """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
     refused = {**no, **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
+    if found.job:
+        refused = _taking(project, found, refused)
     kept, failed = _proved(found, suggest(project.con, found.comparison, refused), refused)
     stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
     if stuck:  # what cannot move stays where it is, and the others leave room for it
         out = {**refused, **stuck}
         kept, failed = _proved(found, suggest(project.con, found.comparison, out), out)
     return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
+
+
+def _taking(project: Project, found: Study, refused: Mapping[str, str]) -> dict[str, str]:
+    """A job's part of a policy only loses what the job does not use; what to ask about is a question of its own."""
+    out = dict(refused)
+    while more := {
+        one.id: "asked about once the job is an agent of its own"
+        for one in suggest(project.con, found.comparison, out)
+        if one.id not in out and (one.moved or one.edit.deny is not None)
+    }:
+        out |= more
+    return out
 
 
 def _proved(
@@ -304,13 +346,13 @@ def _reason(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None =
         return error.message
 
 
-def write(proposal: Proposal) -> None:
-    """Writes the new text over the policy file, unless the file has changed since it was read."""
-    path = Path(proposal.study.file.path)
-    if document.read_text(path) != proposal.study.file.text:
+def write(file: PolicyFile, text: str) -> None:
+    """Writes a new text over the policy file, unless the file has changed since it was read."""
+    path = Path(file.path)
+    if document.read_text(path) != file.text:
         raise TightenerError(f"{path} has changed meanwhile", slug="file-changed", hint="run suggest again")
     temporary = path.with_name(f".{path.name}.tightener")
-    temporary.write_bytes(document.encode(proposal.text))
+    temporary.write_bytes(document.encode(text))
     temporary.chmod(path.stat().st_mode)
     temporary.replace(path)
 

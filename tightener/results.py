@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tightener.iam.account import Identity
 from tightener.iam.document import Statement
+from tightener.logs.jobs import Share, Shares
 from tightener.model import AgentPolicy, Window
 from tightener.policy.document import PolicyFile
 from tightener.prove.proof import Proof
@@ -27,6 +28,7 @@ class Study:
     requests: Exercised
     shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
     ended: tuple[str, ...] = ()  # sentences on exceptions and rejections that hold no longer
+    job: str = ""  # the agent's use was looked at as far as it is, or may be, this job's; '' = all of it
 
     @property
     def policy(self) -> AgentPolicy:
@@ -69,6 +71,32 @@ class Proposal:
     def approvals(self) -> int:
         """How often a person would have been asked over the window, had the proposal been in force."""
         return sum(n for one in self.suggestions if isinstance(n := one.evidence.get("approvals"), int))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One job of an agent as an agent of its own: what would be left of the policy for it, and the proof."""
+
+    name: str  # of the new agent
+    runs: tuple[str, ...]  # what tells the job's runs: patterns, or what the gateway says that they were started for
+    share: Share
+    proposal: Proposal  # on the agent's own policy, of the job's use; its text is what the new agent was copied from
+    policy: AgentPolicy  # as it reads in the new text
+    proof: Proof  # of that policy against the agent's own, nothing moved to approval
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An agent's jobs as agents of their own, in one new text of its file. The agent itself stays as it is."""
+
+    study: Study  # of the agent as a whole
+    before: Reach
+    named: bool  # the jobs are named in tightener.yaml, not by the gateway
+    parts: tuple[Part, ...]
+    shares: Shares
+    idle: tuple[str, ...]  # jobs that did nothing in the window: no agent is made for them
+    text: str
+    diff: str
 
 
 @dataclass(frozen=True, slots=True)

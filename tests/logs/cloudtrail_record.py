@@ -65,13 +65,16 @@ def read(tmp_path: Path, *records, text: bytes | None = None, name="log.json"):
 
 
 def requests(con):
-    return con.execute("SELECT action, resource, partial FROM staged ORDER BY file_id, position, part").fetchall()
+    return con.execute(
+        "SELECT action, resource, partial FROM staged_request ORDER BY file_id, position, part"
+    ).fetchall()
 
 
 def sums(con):
     """Every native record is accepted, rejected or no use."""
     total, accepted, rejected, idle = con.execute(
-        "SELECT (SELECT sum(records) FROM staged_file), (SELECT count(DISTINCT (file_id, position)) FROM staged),"
+        "SELECT (SELECT sum(records) FROM staged_file),"
+        " (SELECT count(DISTINCT (file_id, position)) FROM staged_request),"
         " (SELECT count(*) FROM staged_rejected), (SELECT COALESCE(sum(records), 0) FROM staged_not_use)"
     ).fetchone()
     assert total == accepted + rejected + idle

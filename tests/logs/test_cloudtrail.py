@@ -110,7 +110,7 @@ ROWS = [
 def test_row(tmp_path, source, name, params, wanted):
     con = read(tmp_path, record(source, name, params))
     assert requests(con) == wanted
-    assert [row[0] for row in con.execute("SELECT part FROM staged ORDER BY part").fetchall()] == list(
+    assert [row[0] for row in con.execute("SELECT part FROM staged_request ORDER BY part").fetchall()] == list(
         range(len(wanted))
     )
     sums(con)
@@ -118,7 +118,7 @@ def test_row(tmp_path, source, name, params, wanted):
 
 def test_the_rest_of_an_event_row(tmp_path):
     con = read(tmp_path, record(params=None))
-    row = con.execute("SELECT * FROM staged").fetchdf().to_dict("records")[0]
+    row = con.execute("SELECT * FROM staged_request").fetchdf().to_dict("records")[0]
     assert str(row.pop("time")) == "2026-03-01 10:00:00"
     assert row.pop("approved_at") is not row  # NULL in pandas is not equal to itself
     assert row == {
@@ -166,7 +166,7 @@ def test_no_use(tmp_path, over, reason):
 
 def test_a_call_that_needs_no_permission_is_no_evidence(tmp_path):
     con = read(tmp_path, record(eventSource="sts.amazonaws.com", eventName="GetCallerIdentity"))
-    assert con.execute("SELECT action, resource, partial, outcome, mapped FROM staged").fetchall() == [
+    assert con.execute("SELECT action, resource, partial, outcome, mapped FROM staged_request").fetchall() == [
         ("sts:GetCallerIdentity", "", "", "no_evidence", True)
     ]
 
@@ -200,7 +200,7 @@ def test_who(tmp_path):
         record("s3", "GetObject", S3_OBJECT, 2, userIdentity={"type": "IAMUser", "arn": user}),
         record("s3", "PutObject", S3_OBJECT, 3, userIdentity={"type": "AWSService", "invokedBy": "x.amazonaws.com"}),
     )
-    rows = con.execute("SELECT principal, session, indirect, outcome FROM staged ORDER BY position").fetchall()
+    rows = con.execute("SELECT principal, session, indirect, outcome FROM staged_request ORDER BY position").fetchall()
     assert rows == [
         (ROLE, "run-7", True, "used"),
         (user, "", False, "used"),
@@ -211,5 +211,5 @@ def test_who(tmp_path):
 def test_outcomes(tmp_path):
     codes = ["AccessDenied", "ThrottlingException", "NoSuchKey", "Client.DryRunOperation", "InvalidParameterValue"]
     con = read(tmp_path, *(record("s3", "GetObject", S3_OBJECT, n, errorCode=code) for n, code in enumerate(codes, 1)))
-    rows = con.execute("SELECT outcome FROM staged ORDER BY position").fetchall()
+    rows = con.execute("SELECT outcome FROM staged_request ORDER BY position").fetchall()
     assert [row[0] for row in rows] == ["refused", "no_evidence", "used", "used", "no_evidence"]

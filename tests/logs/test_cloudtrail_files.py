@@ -22,7 +22,7 @@ def test_a_record_without_id_gets_the_hash_of_its_canonical_form(tmp_path):
     bare = record("s3", "GetObject", S3_OBJECT, eventID="-absent-")
     con = read(tmp_path, record(), bare)
     wanted = "sha256:" + hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    assert con.execute("SELECT native_id FROM staged ORDER BY position").fetchall() == [("id-1",), (wanted,)]
+    assert con.execute("SELECT native_id FROM staged_request ORDER BY position").fetchall() == [("id-1",), (wanted,)]
 
 
 RECORDS = [record("s3", "GetObject", {"bucketName": "b", "key": f'k{n} {{}}[]"\\ é'}, n) for n in range(1, 30)]
@@ -51,7 +51,7 @@ CARRIERS = {
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_carriers_give_the_same_events(tmp_path, carrier):
     con = read(tmp_path, text=CARRIERS[carrier])
-    rows = con.execute("SELECT position, native_id, resource FROM staged ORDER BY position").fetchall()
+    rows = con.execute("SELECT position, native_id, resource FROM staged_request ORDER BY position").fetchall()
     assert rows == [
         (n, f"id-{n}", f"arn:aws:s3:::b/{one['requestParameters']['key']}") for n, one in enumerate(RECORDS, 1)
     ]
@@ -80,7 +80,10 @@ def test_a_truncated_gzip_keeps_its_readable_records(tmp_path):
     assert "ends inside record" in problem
     assert 50 < total == accepted < 399
     assert rejected == 0
-    assert con.execute("SELECT max(position), count(DISTINCT native_id) FROM staged").fetchone() == (total, total)
+    assert con.execute("SELECT max(position), count(DISTINCT native_id) FROM staged_request").fetchone() == (
+        total,
+        total,
+    )
 
 
 def test_broken_records_are_refused_one_by_one(tmp_path):
@@ -94,7 +97,13 @@ def test_broken_records_are_refused_one_by_one(tmp_path):
         (5, "not a JSON object"),
         (7, "not JSON"),
     ]
-    assert [row[0] for row in con.execute("SELECT position FROM staged ORDER BY 1").fetchall()] == [1, 2, 4, 6, 8]
+    assert [row[0] for row in con.execute("SELECT position FROM staged_request ORDER BY 1").fetchall()] == [
+        1,
+        2,
+        4,
+        6,
+        8,
+    ]
 
 
 def test_a_broken_line_and_bytes_that_are_not_utf8(tmp_path):
@@ -119,7 +128,7 @@ def test_several_files_and_large_ones_count_their_own_positions(tmp_path):
     for name, part in (("a", padded[:700]), ("b", padded[700:])):
         (tmp_path / name).write_bytes(json.dumps({"Records": part}).encode())
     con = staged(tmp_path / "a", tmp_path / "b")
-    rows = con.execute("SELECT file_id, position, native_id FROM staged ORDER BY 1, 2").fetchall()
+    rows = con.execute("SELECT file_id, position, native_id FROM staged_request ORDER BY 1, 2").fetchall()
     assert rows == [(1, n, f"id-{n}") for n in range(1, 701)] + [(2, n, f"id-{n + 700}") for n in range(1, 101)]
 
 
@@ -144,6 +153,19 @@ def test_cutting_never_changes_the_records(params, size, indent):
     assert [json.loads(one.text) for one in exact(text).records] == records
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 3), st.sampled_from([1 << 17, 1 << 20]), st.sampled_from([None, 1]))
+def test_one_piece_is_cut_like_many(number, kilobytes, size, indent):
+    records = [{"eventVersion": "1.09", "p": "}, {" * 256 * kilobytes, "n": n} for n in range(number * 20)]
+    text = json.dumps({"Records": records}, indent=indent).encode()
+    whole = list(arrays(iter([text])))
+    pieces = list(arrays(text[at : at + size] for at in range(0, len(text), size)))
+    assert [one for array in whole for one in json.loads(array)] == records
+    assert [one for array in pieces for one in json.loads(array)] == records
+    assert len(whole) > 1 or len(text) <= 1 << 20
+    assert max(len(array) for array in whole) < (1 << 20) + 2_000 * (kilobytes + 1)
+
+
 def test_what_is_not_closed_is_not_regular():
     with pytest.raises(IrregularError):
         list(arrays(iter([b'{"Records":[{"a":1}'])))
@@ -159,7 +181,7 @@ def test_one_connection_reads_several_batches_inside_a_transaction(tmp_path):
         con.begin()
         prepare(con)
         CloudTrail().stage(con, [log_file(number, path)])
-        con.execute("INSERT INTO event BY NAME FROM staged")
+        con.execute("INSERT INTO event BY NAME FROM staged_request")
         con.commit()
     assert con.execute("SELECT file_id, count(*) FROM event GROUP BY 1 ORDER BY 1").fetchall() == [(1, 29), (2, 29)]
     left = con.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ct%'").fetchall()

@@ -42,7 +42,7 @@ def read(tmp_path: Path, *records) -> duckdb.DuckDBPyConnection:
     prepare(con)
     CloudTrail().stage(con, [LogFile(1, str(path), path.stat().st_size)])
     total, accepted, refused, idle = con.execute(
-        "SELECT (SELECT sum(records) FROM staged_file), (SELECT count(DISTINCT position) FROM staged),"
+        "SELECT (SELECT sum(records) FROM staged_file), (SELECT count(DISTINCT position) FROM staged_request),"
         " (SELECT count(*) FROM staged_rejected), (SELECT COALESCE(sum(records), 0) FROM staged_not_use)"
     ).fetchone()
     assert total == len(records) == accepted + refused + idle
@@ -50,7 +50,7 @@ def read(tmp_path: Path, *records) -> duckdb.DuckDBPyConnection:
 
 
 def requests(con):
-    return con.execute("SELECT action, resource, partial FROM staged ORDER BY position, part").fetchall()
+    return con.execute("SELECT action, resource, partial FROM staged_request ORDER BY position, part").fetchall()
 
 
 def denied(one: dict, number: int = 1) -> dict:
@@ -69,7 +69,7 @@ def test_a_refusal_names_action_resource_and_layer(tmp_path: Path, number: int) 
     if one["action"] == "codecommit:ListRepositories":  # an action without resource types
         wanted, partial = "", ""
     assert requests(con) == [(one["action"], wanted, partial)]
-    assert con.execute("SELECT DISTINCT outcome FROM staged").fetchall() == [("refused",)]
+    assert con.execute("SELECT DISTINCT outcome FROM staged_request").fetchall() == [("refused",)]
     layers = con.execute("SELECT denied_by, explicit FROM staged_trail_record").fetchall()
     assert layers == ([(one["layer"], one["explicit"])] if one["layer"] else [])
 
@@ -146,7 +146,7 @@ def test_a_service_linked_role_is_no_agent(tmp_path: Path) -> None:
     linked = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
     identity = {**record()["userIdentity"], "sessionContext": {"sessionIssuer": {"arn": linked}}}
     con = read(tmp_path, record("s3", "GetObject", S3_OBJECT, userIdentity=identity))
-    assert con.execute("SELECT outcome FROM staged").fetchall() == [("by_service",)]
+    assert con.execute("SELECT outcome FROM staged_request").fetchall() == [("by_service",)]
 
 
 @pytest.mark.parametrize("category", ["NetworkActivity", "Insight", "Aggregated"])
@@ -164,7 +164,7 @@ def test_dry_run_throttling_and_forward_access(tmp_path: Path) -> None:
         tmp_path, dry, record("s3", "GetObject", S3_OBJECT, 2, errorCode="SlowDown"),
         record("kms", "Decrypt", {"keyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}, 3, userIdentity=forward),
     )  # fmt: skip
-    assert con.execute("SELECT DISTINCT position, outcome, indirect FROM staged ORDER BY ALL").fetchall() == [
+    assert con.execute("SELECT DISTINCT position, outcome, indirect FROM staged_request ORDER BY ALL").fetchall() == [
         (1, "used", False),
         (2, "no_evidence", False),
         (3, "used", True),

@@ -205,7 +205,7 @@ resources = st.one_of(
 def con() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("SET VARIABLE ct_cut = $cut", {"cut": container_cut()})
-    con.execute(query("stage_cloudtrail_tables"))
+    con.execute(query("stage_cloudtrail_macros"))
     return con
 
 

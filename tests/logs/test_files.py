@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tightener.logs.files import LogFile, find, head, read_pieces
+from tightener.logs.files import LogFile, find, head, in_batches, read_pieces
 from tightener.logs.formats.lines import batches
 
 DATA = b"".join(b'{"number": %d}\n' % (i * i) for i in range(2000))
@@ -98,3 +98,18 @@ def test_lines_and_their_numbers(parts: list[bytes], step: int) -> None:
         if line.strip()
     ]
     assert [pair for pair in got if pair[1]] == wanted
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.sampled_from(["", "gzip"])), max_size=30), st.integers(1, 200))
+def test_batches_hold_every_file_in_order_and_not_much_too_much(sizes: list[tuple[int, str]], most: int) -> None:
+    files = [LogFile(n, str(n), size, kind) for n, (size, kind) in enumerate(sizes)]
+    weight = {file.id: file.size * (12 if file.compression else 1) for file in files}
+    found = in_batches(files, most)
+    assert [file for batch in found for file in batch] == files
+    assert all(found)
+    for nr, batch in enumerate(found):
+        whole = sum(weight[file.id] for file in batch)
+        rest = most / 4 if nr == len(found) - 1 else 0
+        assert whole <= max(most, weight[batch[0].id]) + rest
+        if nr + 1 < len(found):  # no smaller than it had to be
+            assert whole + weight[found[nr + 1][0].id] > most

@@ -43,9 +43,10 @@ def staged(paths: Sequence[Path]) -> Rows:
     con = database()
     staging.prepare(con)
     Gateway().stage(con, [LogFile(i, str(path), path.stat().st_size) for i, path in enumerate(paths, 1)])
+    con.execute("CREATE OR REPLACE TEMP VIEW staged_run_once AS SELECT DISTINCT * FROM staged_run")
     return tuple(
         con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
-        for table in ("staged_request", "staged_rejected", "staged_file")
+        for table in ("staged_request", "staged_rejected", "staged_file", "staged_run_once")
     )
 
 
@@ -60,7 +61,7 @@ ODD = st.sampled_from(
     [5, -1.5e3, True, None, ["x"], {}, "5", "-1e3", "true", "NaN", "[1]", "{", "\x00", "é€😀", "a/../b", ".", ""]
 )
 FIELDS = st.sampled_from(
-    [*LINE, "id", "session", "request_id", "error_code", "enforced", "approval", "resources", "args"]
+    [*LINE, "id", "session", "on_behalf_of", "request_id", "error_code", "enforced", "approval", "resources", "args"]
 )
 SPECIAL = st.sampled_from(
     [
@@ -78,6 +79,8 @@ SPECIAL = st.sampled_from(
         {"resources": ["a", "b", "a"], "resource": "c"},
         {"time": "2026-09-07t08:14:03+02:00"},
         {"outcome": None},
+        {"session": "s", "on_behalf_of": "nightly"},
+        {"session": "s", "on_behalf_of": "dana", "service": "tools", "action": "post", "args": {"to": "x"}},
     ]
 )
 RAW = st.sampled_from(
@@ -157,7 +160,7 @@ def test_a_name_with_wildcards_is_one_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "a1.jsonl").write_text("{}\n")
     path = tmp_path / name
     path.write_text(json.dumps({**LINE, "id": "1"}) + "\n")
-    requests, rejected, _ = staged([path])
+    requests, rejected, *_ = staged([path])
     assert (len(requests), rejected) == (1, [])
 
 
@@ -165,5 +168,5 @@ def test_a_line_longer_than_duckdb_takes_goes_line_by_line(tmp_path: Path) -> No
     path = tmp_path / "log.jsonl"
     long = json.dumps({**LINE, "id": "2", "resource": "x" * (40 << 20)})
     path.write_text(f"{json.dumps({**LINE, 'id': '1'})}\n{long}\n{json.dumps({**LINE, 'id': '3'})}\n")
-    requests, rejected, _ = staged([path])
+    requests, rejected, *_ = staged([path])
     assert ([row[4] for row in requests], rejected) == (["1", "2", "3"], [])

@@ -47,7 +47,7 @@ def one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
 def balanced(con: duckdb.DuckDBPyConnection) -> int:
     """The number of records, after checking that every one is accepted, rejected or no use."""
     total = one(con, "SELECT sum(records) FROM staged_file")
-    accepted = one(con, "SELECT count(DISTINCT (file_id, position)) FROM staged")
+    accepted = one(con, "SELECT count(DISTINCT (file_id, position)) FROM staged_request")
     rejected = one(con, "SELECT count(*) FROM staged_rejected")
     idle = one(con, "SELECT COALESCE(sum(records), 0) FROM staged_not_use")
     assert total == accepted + rejected + idle
@@ -65,7 +65,7 @@ def test_invictus_figures(invictus):
     assert one(con, "SELECT count(*) FROM staged_rejected") == 0
     idle = dict(con.execute("SELECT reason, sum(records)::INT FROM staged_not_use GROUP BY 1").fetchall())
     assert idle == {"service event": 42, "console sign-in": 3}
-    counts = "SELECT count(DISTINCT native_id) FROM staged WHERE "
+    counts = "SELECT count(DISTINCT native_id) FROM staged_request WHERE "
     # of AWS services, which are nobody; of their service-linked roles
     assert one(con, counts + "outcome = 'by_service' AND principal = ''") == 34
     assert one(con, counts + "outcome = 'by_service' AND principal <> ''") == 6
@@ -90,7 +90,7 @@ def test_invictus_against_a_naive_reader(invictus):
             naive[record["eventID"], position, record["eventTime"], principal, record.get("requestID", "")] += 1
     read = con.execute(
         "SELECT DISTINCT file_id, native_id, position, strftime(time, '%Y-%m-%dT%H:%M:%SZ'), principal, request_id"
-        " FROM staged"
+        " FROM staged_request"
     ).fetchall()
     assert Counter(row[1:] for row in read) == naive
 
@@ -101,7 +101,7 @@ def test_invictus_outcomes_by_error(invictus):
     for path in paths:
         for record in json.loads(path.read_bytes())["Records"]:
             codes[record["eventID"]] = record.get("errorCode", "")
-    outcome = dict(con.execute("SELECT native_id, outcome FROM staged").fetchall())
+    outcome = dict(con.execute("SELECT native_id, outcome FROM staged_request").fetchall())
     throttled = {key for key, code in codes.items() if code == "ThrottlingException"}
     assert len(throttled) == 102
     assert {outcome[key] for key in throttled} == {"no_evidence"}
@@ -115,7 +115,7 @@ def test_stratus():
     assert balanced(con) == 310
     assert len(paths) == 35
     assert one(con, "SELECT count(*) FROM staged_rejected") == 0
-    unmapped = {row[0] for row in con.execute("SELECT DISTINCT action FROM staged WHERE NOT mapped").fetchall()}
+    unmapped = {row[0] for row in con.execute("SELECT DISTINCT action FROM staged_request WHERE NOT mapped").fetchall()}
     assert unmapped <= {"signin:CheckMfa"}
 
 

@@ -81,6 +81,27 @@ def test_templates_belong_to_real_formats_and_parse():
         assert row["pick"] in picks or row["pick"].startswith("dynamodb-"), row
 
 
+def test_every_template_is_read_to_its_end():
+    """What is in braces is a parameter, with digits in its cut too; none of them is left over as if it were text."""
+    tables = ("arn_template", "arn_template_inferred", "event_override", "event_extra", "event_extra_generated")
+    written = {row.get("template", "") for name in (*tables, "apigateway_verb") for row in catalogue.rows(name)} - {""}
+    assert len(written) > 100
+    for text in written:
+        (read,) = templates("s3:GetObject", "", text)
+        scope = text.replace("{partition}", "").replace("{region}", "").replace("{account}", "")
+        assert scope.count("{") == sum(path != "" for path in read.paths), text
+        left = "".join(read.texts).replace("{partition}", "").replace("{region}", "").replace("{account}", "")
+        assert not {"{", "}", "|"} & set(left), text
+    (read,) = templates("s3:GetObject", "", "arn:{partition}:x:::y/{name|db2-}")
+    assert (read.texts[:2], read.cuts[0]) == (("arn:{partition}:x:::y/", ""), "db2-")
+
+
+@pytest.mark.parametrize("text", ["arn:x/{name|a_b}", "arn:x/{name|}", "arn:x/{name", "arn:x/name}", "arn:x/{}"])
+def test_a_template_that_cannot_be_read_is_refused(text):
+    with pytest.raises(ValueError, match="no parameter"):
+        templates("s3:GetObject", "", text)
+
+
 def test_aliases_point_to_prefixes():
     # Two of the documented prefixes belong to services that the catalogue has dropped since.
     gone = [row["prefix"] for row in catalogue.rows("event_source") if row["prefix"] not in catalogue.prefixes()]
@@ -88,6 +109,18 @@ def test_aliases_point_to_prefixes():
     assert source_prefix("monitoring.amazonaws.com") == "cloudwatch"
     assert source_prefix("s3.amazonaws.com.cn") == "s3"
     assert source_prefix("streams.dynamodb.amazonaws.com") == "dynamodb"
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("bedrock-agentcore:InvokeAgentRuntimeForUser", "data:AWS::BedrockAgentCore::Runtime"),
+        ("bedrock-agentcore:InvokeGateway", "data:AWS::BedrockAgentCore::Gateway"),
+        ("bedrock-agentcore:InvokeCodeInterpreter", "never"),
+    ],
+)
+def test_what_is_invoked_says_which_data_events_show_it(action, kind):
+    assert catalogue.observability("aws", action) == kind
 
 
 def test_observability_rows_match_something_and_first_wins():

@@ -6,7 +6,7 @@ Seeded: the first events of a longer log are those of a shorter one.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from uses import FIRST, Use
 
@@ -38,24 +38,37 @@ def service_of(kind: str) -> Kind:
 
 def calls(number: int) -> Iterator[tuple[str, Use]]:
     """So many calls, each of one kind, over the same sixty days."""
+    chance = random.Random()
     for place in range(number):
-        chance = random.Random(place)
-        day = FIRST + place * DAYS // number
+        chance.seed(place)
         kind, value = call(chance, place)
-        yield kind, (value, day, place // 37)
+        yield kind, (value, FIRST + place * DAYS // number, place // 37)
 
 
 def call(chance: random.Random, number: int) -> tuple[str, str]:
     """One call: its kind and its value."""
-    module, serial = chance.choice(MODULES), chance.randrange(1000, 1000 + 50 * max(number, 40))
-    return (
-        ("read_file", f"path=/workspace/{module}/part_{chance.randrange(1000)}.py"),
-        ("query", "select invoices"),
-        ("push_branch", f"feature/{module}-{serial}"),
-        ("push_repository", chance.choice(("acme/web", "acme/api"))),
-        ("bash", chance.choice(("git status", "make test", f"pytest tests/test_{serial}.py"))),
-        ("fetch", f"url=https://api.acme.example/invoices/{serial}"),
-        ("mail", f"to={chance.choice(COLLEAGUES)}"),
-        ("mail", f"text=invoice {serial} of {module} is paid, thank you"),
-        ("object", f"arn:aws:s3:::invoices/{module}/inv-{serial}.pdf"),
-    )[number % 9]
+    draw = chance.random
+
+    def one_of(some: Sequence[str]) -> str:
+        return some[int(draw() * len(some))]
+
+    module, serial = one_of(MODULES), 1000 + int(draw() * 50 * max(number, 40))
+    match number % 9:
+        case 0:
+            return "read_file", f"path=/workspace/{module}/part_{int(draw() * 1000)}.py"
+        case 1:
+            return "query", "select invoices"
+        case 2:
+            return "push_branch", f"feature/{module}-{serial}"
+        case 3:
+            return "push_repository", one_of(("acme/web", "acme/api"))
+        case 4:
+            return "bash", one_of(("git status", "make test", f"pytest tests/test_{serial}.py"))
+        case 5:
+            return "fetch", f"url=https://api.acme.example/invoices/{serial}"
+        case 6:
+            return "mail", f"to={one_of(COLLEAGUES)}"
+        case 7:
+            return "mail", f"text=invoice {serial} of {module} is paid, thank you"
+        case _:
+            return "object", f"arn:aws:s3:::invoices/{module}/inv-{serial}.pdf"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uses import FIRST, LAST, Use, collect, glob
 
-from tightener.tighten.generalise import generalise, reasons
+from tightener.tighten.generalise import clipped, cover, generalise, reasons
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, Why
 from tightener.tighten.segments import merged
 
@@ -136,6 +137,22 @@ def test_g7_a_use_that_may_not_have_happened_is_no_witness() -> None:
 
     assert whys(2) == [Why.CALENDAR]
     assert whys(-1) == [Why.THIN]
+
+
+@given(some_log, grants)
+@settings(max_examples=200)
+def test_looking_at_every_value_again_says_the_same(log: list[Use], granted: list[str]) -> None:
+    """What is known of the values left as granted only saves a second look at millions."""
+    seen = collect(log)
+    every = cover("aws", "resource", seen) or []
+    assert clipped(every, seen, granted) == clipped([replace(one, within=()) for one in every], seen, granted)
+
+
+def test_sensitive_names_beside_a_wildcard_need_no_second_look() -> None:
+    names = [f"{a}{b}" for a in "abcdef" for b in "ghijkl"] + [f"secret-{word}" for word in "mnopqrstuvwx"]
+    every = cover("aws", "resource", collect((f"{BUCKET}team/{n}/x", FIRST + i, i) for i, n in enumerate(names))) or []
+    assert [one.within for one in every if not one.pattern] == [tuple(f"{BUCKET}team/{n}/x" for n in names[-12:])]
+    assert [one.pattern for one in clipped(every, [], ["*"]) or ()] == [f"{BUCKET}team/*/x"]
 
 
 @given(some_log, grants)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -14,9 +13,7 @@ from tightener.model import AgentPolicy, Level
 from tightener.policy import document
 from tightener.policy.decide import Authoriser
 from tightener.policy.document import PolicySet
-from tightener.policy.patterns import to_regex
 from tightener.results import Study
-from tightener.tighten.arguments import Value, choose
 from tightener.tighten.evidence.verdict import Class
 
 # Picked by someone who knew the attacks: a bar that is hard to reach, not a way to choose.
@@ -34,14 +31,24 @@ def tool_names(_data: Data, _fold: Fold, calls: Sequence[Call], identity: Identi
 
 def key_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
     """Every tool that was used; the key arguments only with values that were seen with that tool."""
+    return _exact(calls, identity, _key_parts)
 
-    def parts(call: Call) -> Iterable[str]:
-        yield call.tool
-        for name, value in json.loads(call.args).items():
-            if name in KEY_ARGUMENTS:
-                yield f"{call.tool} {name}={value}"
+
+def key_arguments_kept(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
+    """The same without secrets: their values are not kept when a log is read, so no policy can list them."""
+
+    def parts(call: Call) -> Iterator[str]:
+        kept = {name for name in KEY_ARGUMENTS if f"{name}=*" not in call.requests}
+        return _key_parts(call, kept)
 
     return _exact(calls, identity, parts)
+
+
+def _key_parts(call: Call, names: Collection[str] = KEY_ARGUMENTS) -> Iterator[str]:
+    yield call.tool
+    for name, value in json.loads(call.args).items():
+        if name in names:
+            yield f"{call.tool} {name}={value}"
 
 
 def exact_arguments(_data: Data, _fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
@@ -100,37 +107,6 @@ def _proposals(
     return found
 
 
-def held_arguments(data: Data, fold: Fold, calls: Sequence[Call], identity: IdentityOf) -> Mapping[str, Decider]:
-    """Every tool that was used, each argument held as `tighten.arguments` chooses from the values and their days."""
-    days = days_of(data, fold)
-    seen: dict[str, dict[tuple[str, str], dict[str, set[int]]]] = {}
-    for call in calls:
-        arguments = seen.setdefault(identity(call.run), {})
-        for request in call.requests:
-            name, _, value = request.partition("=")
-            on = arguments.setdefault((call.tool, name), {}).setdefault(value, set())
-            on.add(days[call.run.pipeline].toordinal())
-    return {agent: _holding(arguments) for agent, arguments in seen.items()}
-
-
-def _holding(arguments: Mapping[tuple[str, str], Mapping[str, set[int]]]) -> Decider:
-    tests = {}
-    for place, values in arguments.items():
-        uses = [Value(value, min(on), len(on)) for value, on in values.items()]
-        patterns = choose(uses, [other.keys() for at, other in arguments.items() if at != place]).patterns
-        tests[place] = re.compile("|".join(map(to_regex, patterns))).fullmatch
-
-    def decide(call: Call) -> Level:
-        for request in call.requests:
-            name, _, value = request.partition("=")
-            test = tests.get((call.tool, name))
-            if test is None or not test(value):
-                return Level.REFUSED
-        return Level.ALLOWED
-
-    return decide
-
-
 def _granted(agent: str, tools: Sequence[str]) -> PolicySet:
     rules = [{"service": SERVICE, "actions": [tool]} for tool in tools]
     text = json.dumps({"agents": {agent: {"allow": rules}}}, indent=1)  # JSON is YAML
@@ -163,8 +139,8 @@ def _among(known: set[str], parts: Callable[[Call], Iterable[str]]) -> Decider:
 MINERS: Mapping[str, Miner] = {
     "tool names": tool_names,
     "tool + key arguments": key_arguments,
+    "the same, no secrets": key_arguments_kept,
     "exact arguments": exact_arguments,
-    "arguments by kind": held_arguments,
     "tightener": proposal,
     "tightener without gates": proposal_without_calendar,
 }

@@ -18,6 +18,7 @@ from tightener.iam import account as accounts
 from tightener.iam import live
 from tightener.iam.account import Account
 from tightener.pipeline import Project
+from tightener.policy.document import PolicySet
 from tightener.report import overview
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
@@ -97,15 +98,26 @@ def project_of(ctx: Context, asked: Question, now: datetime) -> Project:
     return project
 
 
-def study_of(project: Project, asked: Question, now: datetime) -> Study:
+def policies_of(project: Project, asked: Question) -> PolicySet:
+    """The policies asked about; what deserves a second look in them is warned about."""
     policies = pipeline.read_policies(project, asked.policy or ())
     for warning in policies.warnings:
         Printer(sys.stderr).line(f"warning: {warning.place}: {warning.message} [{warning.slug}]")
+    return policies
+
+
+def study_of(project: Project, asked: Question, now: datetime) -> Study:
+    policies = policies_of(project, asked)
     study = pipeline.study(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+    warn_of_age(study, now)
+    return study
+
+
+def warn_of_age(study: Study, now: datetime) -> None:
+    """Warns of a window that ends long ago."""
     last = study.comparison.terms.window.last
     if (now.date() - last).days > STALE_DAYS:
         Printer(sys.stderr).line(f"warning: the window ends on {last}, more than a week ago; newer logs may tell more")
-    return study
 
 
 def fail(error: TightenerError, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tightener import pipeline, pulls
-from tightener.commands.context import Context, Question, project_of
+from tightener.commands.context import Context, Question, policies_of, project_of
 from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
@@ -35,9 +35,9 @@ def requests(
     ctx: Context, project: Project, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool
 ) -> list[Outcome]:
     """Opens, refreshes or closes the requests that the agents' policy files need. Nothing is written with `dry`."""
-    policies = pipeline.read_policies(project, asked.policy or ())
+    policies = policies_of(project, asked)
     for agent in agents:
-        pipeline.known_agent(policies, agent)
+        pipeline.agent_of(policies, agent)
     shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
     folder = ctx.database_of(project.config).parent / "requests"
     terms = pulls.Terms(

@@ -8,16 +8,26 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from tightener import decided, pipeline, roles
+from tightener import decided, jobs, pipeline, roles
 from tightener.backtest import rolling
 from tightener.backtest.ways import OURS
 from tightener.commands import publishing
-from tightener.commands.context import Context, Question, account_of, existing, project_of, study_of
+from tightener.commands.context import (
+    Context,
+    Question,
+    account_of,
+    existing,
+    policies_of,
+    project_of,
+    study_of,
+    warn_of_age,
+)
 from tightener.config import Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, TightenerError
 from tightener.pipeline import Project
 from tightener.report import backtest as backtest_report
 from tightener.report import html, page, payload, story, terminal
+from tightener.report import jobs as job_report
 from tightener.report import roles as role_report
 from tightener.report.terminal import Printer
 from tightener.results import Backtest
@@ -80,10 +90,30 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
     else:
         terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
     if shape.write and proposal.diff:
-        pipeline.write(proposal)
+        pipeline.write(proposal.study.file, proposal.text)
         if not ctx.quiet:
             Printer(sys.stderr).line(f"written: {proposal.study.file.path}")
     return EXIT_SUGGESTIONS if shape.exit_code and proposal.suggestions else EXIT_DONE
+
+
+def split(ctx: Context, asked: Question, shape: SuggestOutput, now: datetime) -> int:
+    """tightener suggest --by job; returns the exit code"""
+    project = project_of(ctx, asked, now)
+    policies = policies_of(project, asked)
+    found = jobs.split(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+    warn_of_age(found.study, now)
+    if ctx.json:
+        ctx.answer(job_report.document(found))
+    elif shape.diff:
+        sys.stdout.write(found.diff)
+        sys.stdout.flush()
+    else:
+        job_report.words_of(ctx.words, found)
+    if shape.write:
+        pipeline.write(found.study.file, found.text)
+        if not ctx.quiet:
+            Printer(sys.stderr).line(f"written: {found.study.file.path}")
+    return EXIT_SUGGESTIONS if shape.exit_code else EXIT_DONE
 
 
 def reject(ctx: Context, asked: Question, suggestion: str, said: tuple[str, str, date | None], now: datetime) -> None:

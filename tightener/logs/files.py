@@ -15,13 +15,14 @@ from isal import isal_zlib
 
 HEAD = 1 << 16  # decompressed bytes that a format is recognised by
 LIMIT = 4 << 30  # decompressed bytes of one file that are read
-_PIECE = 1 << 20
+PIECE = 1 << 20
 _CRUMB = 1
 _DAMAGE: tuple[type[Exception], ...] = (
     cast("type[Exception]", isal_zlib.IsalError),  # its stubs take it for an instance
     zstandard.ZstdError,
     EOFError,
 )
+_INFLATES = 12  # what a compressed byte of a log comes to, roughly
 _DIGESTS = "CloudTrail-Digest"
 _SKIPPED = ("CloudTrail-Insight",)
 
@@ -119,6 +120,26 @@ def _add_file(path: Path, files: dict[str, LogFile], problems: list[Problem]) ->
     files[str(full)] = LogFile(0, str(full), size)
 
 
+def in_batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]:
+    """The files in order, as many together as come to `most` decompressed bytes, estimated; at least one.
+
+    What is left at the end and less than a quarter of that goes with the files before it: each batch costs something.
+    """
+    found: list[tuple[LogFile, ...]] = []
+    held: list[LogFile] = []
+    size = 0
+    for file in files:
+        weight = file.size * (_INFLATES if file.compression else 1)
+        if held and size + weight > most:
+            found.append(tuple(held))
+            held, size = [], 0
+        held.append(file)
+        size += weight
+    if found and size * 4 < most:
+        return [*found[:-1], (*found[-1], *held)]
+    return [*found, tuple(held)] if held else found
+
+
 def digest(path: str) -> str:
     """The sha256 of the bytes on disk, hex. Raises OSError."""
     with Path(path).open("rb") as file:
@@ -140,7 +161,7 @@ def _magic(first: bytes) -> str:
 def head(path: str) -> bytes:
     """The first HEAD decompressed bytes. Raises OSError."""
     held = b""
-    for piece in read_pieces(LogFile(0, path, 0)):
+    for piece in read_pieces(LogFile(0, path, 0), piece=HEAD):
         held += piece
         if len(held) >= HEAD:
             break
@@ -151,8 +172,10 @@ def _ignore(_: str) -> None:
     """What a caller who does not ask for problems hears of them."""
 
 
-def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT) -> Iterator[bytes]:
-    """The decompressed bytes in pieces of about a megabyte.
+def read_pieces(
+    file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT, piece: int = PIECE
+) -> Iterator[bytes]:
+    """The decompressed bytes in pieces of at most `piece`.
 
     What is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
     Raises OSError where the file itself cannot be read.
@@ -160,19 +183,19 @@ def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, limi
     with Path(file.path).open("rb") as raw:
         kind = _magic(raw.read(4))
         raw.seek(0)
-        pieces = _plain(raw) if kind == "" else _inflated(raw, kind, on_problem)
+        pieces = _plain(raw, piece) if kind == "" else _inflated(raw, kind, on_problem, piece)
         seen = 0
-        for piece in pieces:
-            if seen + len(piece) > limit:
-                yield piece[: limit - seen]
+        for one in pieces:
+            if seen + len(one) > limit:
+                yield one[: limit - seen]
                 on_problem(f"larger than {limit:,} bytes when decompressed: the rest was not read")
                 return
-            seen += len(piece)
-            yield piece
+            seen += len(one)
+            yield one
 
 
-def _plain(raw: BinaryIO) -> Iterator[bytes]:
-    while piece := raw.read(_PIECE):
+def _plain(raw: BinaryIO, most: int) -> Iterator[bytes]:
+    while piece := raw.read(most):
         yield piece
 
 
@@ -184,16 +207,16 @@ class _GzipMember:
         self.done = False
         self.rest = b""
 
-    def steps(self, data: bytes) -> Iterator[bytes]:
+    def steps(self, data: bytes, most: int) -> Iterator[bytes]:
         while True:
-            piece = self._inflater.decompress(data, _PIECE)
+            piece = self._inflater.decompress(data, most)
             if piece:
                 yield piece
             data = self._inflater.unconsumed_tail
             if self._inflater.eof:
                 self.done, self.rest = True, self._inflater.unused_data
                 return
-            if not data and len(piece) < _PIECE:
+            if not data and len(piece) < most:
                 return
 
 
@@ -205,7 +228,7 @@ class _ZstdFrame:
         self.done = False
         self.rest = b""
 
-    def steps(self, data: bytes) -> Iterator[bytes]:
+    def steps(self, data: bytes, most: int) -> Iterator[bytes]:  # noqa: ARG002 - what short inputs give is short
         for start in range(0, len(data), 1 << 14):
             piece = self._inflater.decompress(data[start : start + (1 << 14)])
             if piece:
@@ -215,14 +238,14 @@ class _ZstdFrame:
                 return
 
 
-def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None]) -> Iterator[bytes]:
+def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None], most: int) -> Iterator[bytes]:
     make = _GzipMember if kind == "gzip" else _ZstdFrame
     member: _GzipMember | _ZstdFrame | None = None
     begin = at = 0  # where in the file this member, and the input in hand, begin
     given = out = 0  # decompressed bytes of this member, and of all
     data = b""
     try:
-        while data or (data := raw.read(_PIECE)):
+        while data or (data := raw.read(PIECE)):
             if member is None:
                 whole = len(data)
                 data = data.lstrip(b"\0")  # tapes and block devices pad with zeros
@@ -230,7 +253,7 @@ def _inflated(raw: BinaryIO, kind: str, on_problem: Callable[[str], None]) -> It
                 if not data:
                     continue
                 member, begin, given = make(), at, 0
-            for piece in member.steps(data):
+            for piece in member.steps(data, most):
                 given += len(piece)
                 out += len(piece)
                 yield piece
@@ -260,10 +283,10 @@ def _salvaged(
     try:
         while True:
             here = raw.tell()
-            data = raw.read(min(_PIECE, bad - here) if here < bad else _CRUMB)
+            data = raw.read(min(PIECE, bad - here) if here < bad else _CRUMB)
             if not data:
                 return
-            for piece in member.steps(data):
+            for piece in member.steps(data, PIECE):
                 yield piece[given:]
                 given = max(0, given - len(piece))
     except _DAMAGE:

@@ -20,7 +20,7 @@ import duckdb
 
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
-from tightener.logs.files import LogFile, Problem, compression, digest, find, head
+from tightener.logs.files import LogFile, Problem, compression, digest, find, head, in_batches
 from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
 from tightener.logs.staging import Format, Progress
@@ -28,7 +28,6 @@ from tightener.resources import query
 from tightener.services.tool_kinds import NO_TOOLS, Tools
 
 _BATCH = 256 << 20  # decompressed bytes, estimated, that one transaction takes
-_INFLATES = 12  # what a compressed byte of a log comes to, roughly
 _SETTLED = timedelta(seconds=5)  # a file touched later than that before the reading may change without a new time stamp
 
 
@@ -118,7 +117,7 @@ def ingest(
     total = len(plan.anew) + len(plan.fresh)
     total_bytes = sum(file.size for file in (*plan.anew, *plan.fresh))
     done = done_bytes = records = 0
-    for batch in (*([plan.anew] if plan.anew else []), *_batches(plan.fresh)):
+    for batch in (*([plan.anew] if plan.anew else []), *in_batches(plan.fresh, _BATCH)):
         sums = _read(reading, batch)
         files += sums
         done += len(batch)
@@ -211,21 +210,6 @@ def _stamp(path: str) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
-def _batches(files: Sequence[LogFile]) -> Iterator[tuple[LogFile, ...]]:
-    """Files in order, as many together as one transaction takes."""
-    held: list[LogFile] = []
-    size = 0
-    for file in files:
-        weight = file.size * (_INFLATES if file.compression else 1)
-        if held and size + weight > _BATCH:
-            yield tuple(held)
-            held, size = [], 0
-        held.append(file)
-        size += weight
-    if held:
-        yield tuple(held)
-
-
 def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
     """One batch in one transaction."""
     con = reading.con
@@ -252,17 +236,21 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
         if Path(file.path).stat().st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
             stamps[file.path] = stamp
     staging.prepare(con)
-    hashes = _stage(reading, files)  # before the transaction: an error that a format can do without would end it
-    con.begin()
-    try:
-        _forget(con, opened)
-        sums = _take(reading, files, hashes) if files else []
-        keys = [f"stamp:{path}" for path in stamps]
-        con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
+    with ThreadPoolExecutor(1, initializer=_stand_back) as pool:
+        hashes = pool.map(digest, [file.path for file, _ in files])  # wanted last, so it may take its time
+        _stage(reading, files)  # before the transaction: an error that a format can do without would end it
+        con.begin()
+        try:
+            _forget(con, opened)
+            sums = _take(reading, files, hashes) if files else []
+            keys = [f"stamp:{path}" for path in stamps]
+            con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
+            con.commit()
+        except BaseException as error:
+            con.rollback()
+            if isinstance(error, OSError):
+                raise _gone(error) from error
+            raise
     staging.prepare(con)  # empties them: a batch may be large
     return sums
 
@@ -279,23 +267,24 @@ def _forget(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
             con.execute(statement, {"ids": [number for (number,) in found]})
 
 
-def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> dict[int, str]:
-    """Read the files into the temporary tables. Returns their digests, which are worked out meanwhile."""
+def _stage(reading: _Reading, files: Sequence[tuple[LogFile, Format]]) -> None:
+    """Read the files into the temporary tables."""
     try:
-        with ThreadPoolExecutor(1, initializer=_stand_back) as pool:
-            hashes = pool.map(digest, [file.path for file, _ in files])
-            for one in reading.formats:
-                its = [file for file, found in files if found is one]
-                if its:
-                    one.stage(reading.con, its)
-            return dict(zip((file.id for file, _ in files), hashes, strict=True))
+        for one in reading.formats:
+            its = [file for file, found in files if found is one]
+            if its:
+                one.stage(reading.con, its)
     except OSError as error:
-        raise LogError(
-            f"a log file went away while it was read: {error.strerror}",
-            slug="log-unreadable",
-            place=Place(str(error.filename)),
-            hint="run it again: what was read before is kept",
-        ) from error
+        raise _gone(error) from error
+
+
+def _gone(error: OSError) -> LogError:
+    return LogError(
+        f"a log file went away while it was read: {error.strerror}",
+        slug="log-unreadable",
+        place=Place(str(error.filename)),
+        hint="run it again: what was read before is kept",
+    )
 
 
 def _stand_back() -> None:
@@ -304,8 +293,8 @@ def _stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Mapping[int, str]) -> list[FileSum]:
-    """Tell duplicates, store what is staged, and write the ledger. Inside the batch's transaction."""
+def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Iterator[str]) -> list[FileSum]:
+    """Tell duplicates, store what is staged, and write the ledger (with the files' hashes). In the transaction."""
     con = reading.con
     latest = reading.now + timedelta(days=1)
     first, last = con.execute("SELECT min(time), max(time) FROM staged_request").fetchone() or (None, None)
@@ -314,6 +303,7 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Ma
         con.execute(statement, {name: given[name] for name in statement.named_parameters})
     by_id = {file.id: (file, found) for file, found in files}
     sums: list[FileSum] = []
+    digests_of = dict(zip(by_id, hashes, strict=True))
     ledger: list[list[object]] = []
     for row in con.execute(query("ingest_sums"), {"latest": latest}).fetchall():
         number, records, accepted, duplicate, rejected, not_use, unmapped, first, last, problem = row
@@ -328,7 +318,7 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: Ma
             )
         counts = (records, accepted, duplicate, rejected, not_use)
         sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
-        about = (number, file.path, found.name, found.source, file.size, hashes[number])
+        about = (number, file.path, found.name, found.source, file.size, digests_of[number])
         ledger.append([*about, *counts, first, last, problem, reading.now])
     if len(sums) != len(files):
         missing = sorted({file.path for file, _ in files} - {one.path for one in sums})

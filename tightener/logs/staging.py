@@ -24,6 +24,29 @@ LINE = pa.schema(
     ]
 )
 
+# The requests of the calls of tools (staged_call): the columns of event.
+_NAMED = ("native_id", "time", "agent", "principal", "session", "service", "action", "resource", "branch", "partial")
+REQUEST = pa.schema(
+    [
+        *[("file_id", pa.int32()), ("position", pa.int64()), ("part", pa.uint16()), ("source", pa.string())],
+        *[(name, pa.timestamp("us") if name == "time" else pa.string()) for name in _NAMED],
+        *[("outcome", pa.string()), ("decision", pa.string()), ("approved_at", pa.timestamp("us"))],
+        *[("request_id", pa.string()), ("indirect", pa.bool_()), ("suspicious", pa.bool_()), ("mapped", pa.bool_())],
+        ("identity", pa.int32()),
+    ]
+)
+
+# The requests of CloudTrail's records (staged_trail): what differs from one to the next (stage_cloudtrail_event.sql).
+TRAIL = pa.schema(
+    [
+        *[("file_id", pa.int32()), ("position", pa.int64()), ("part", pa.uint16()), ("native_id", pa.string())],
+        ("time", pa.timestamp("us")),
+        *[(name, pa.string()) for name in ("principal", "session", "action", "resource")],
+        *[("vague", pa.bool_()), ("outcome", pa.string()), ("request_id", pa.string())],
+        *[("indirect", pa.bool_()), ("mapped", pa.bool_()), ("identity", pa.int32())],
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -55,7 +78,9 @@ class Format(Protocol):
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary tables, empty: staged_line, and those of stage_tables.sql."""
+    """Make the temporary tables, empty: staged_line, staged_trail, staged_call, and those of stage_tables.sql."""
     con.execute("DROP VIEW IF EXISTS staged_request")
     con.register("staged_line", LINE.empty_table())
+    con.register("staged_trail", TRAIL.empty_table())
+    con.register("staged_call", REQUEST.empty_table())
     con.execute(query("stage_tables"))

@@ -10,7 +10,7 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.resources import query
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 
 def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open

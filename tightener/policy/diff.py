@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
+_CONTEXT = 3  # lines around a change, as diff has them
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -16,7 +18,30 @@ def unified(old: str, new: str, path: str) -> str:
         return ""
     # Not splitlines(): a lone CR or a form feed inside a line does not end it for git.
     hunks = difflib.unified_diff(_LINES.findall(old), _LINES.findall(new), f"a/{path}", f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
+    return _shown(hunks)
+
+
+def _shown(lines: Iterable[str]) -> str:
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def added(old: str, new: str, path: str) -> str:
+    """The same where lines were only put in, in one place: these very lines, however much they look like the others."""
+    before, after = _LINES.findall(old), _LINES.findall(new)
+    more = len(after) - len(before)
+    at = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), len(before))
+    if more <= 0 or after[at + more :] != before[at:]:
+        return unified(old, new, path)
+    first, last = max(0, at - _CONTEXT), min(len(before), at + _CONTEXT)
+    lines = [
+        f"--- a/{path}\n",
+        f"+++ b/{path}\n",
+        f"@@ -{first + 1},{last - first} +{first + 1},{last - first + more} @@\n",
+        *(f" {line}" for line in before[first:at]),
+        *(f"+{line}" for line in after[at : at + more]),
+        *(f" {line}" for line in before[at:last]),
+    ]
+    return _shown(lines)
 
 
 def name_in_repository(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tightener.errors import Place, PolicyError
 from tightener.model import Addition, AgentPolicy, Aliases, Body, Effect, Rule
-from tightener.policy import adding, edits, reading
+from tightener.policy import adding, copying, edits, reading
 from tightener.policy.edits import RuleSpot
 from tightener.policy.reading import PolicyWarning
 
@@ -92,6 +92,28 @@ class PolicyFile:
         if found != {name: [said for _, said in rules] for name, rules in asked.items()}:
             raise _went_wrong(self.path)
         return Rewritten(text, {name: tuple(index for index, _ in rules) for name, rules in asked.items()})
+
+    def with_copies(self, agent: str, copies: Mapping[str, str]) -> str:
+        """The text with new agents behind one, and every other byte kept.
+
+        In: new name -> a text of this file in which `agent` says what the new one is to say. The result is read again
+        and compared. Raises PolicyError: `agent-exists`, `agent-behind-alias`, `edit-went-wrong`; KeyError for an agent
+        that is not in this file.
+        """
+        for name in copies:
+            if name in self.agents:
+                raise PolicyError(
+                    f"there is an agent {name} already",
+                    slug="agent-exists",
+                    hint=f"tighten it by itself, `tightener suggest --agent {name}`, or remove it to have it made anew",
+                    place=self.agents[name].place,
+                )
+        wanted = {name: list(map(_said, one.rules)) for name, one in self.agents.items()}
+        wanted |= {name: list(map(_said, self._read(text).agents[agent].rules)) for name, text in copies.items()}
+        text = copying.copied(self.text, self.path, agent, copies)
+        if {name: list(map(_said, one.rules)) for name, one in self._read(text).agents.items()} != wanted:
+            raise _went_wrong(self.path)
+        return text
 
     def _read(self, text: str) -> PolicyFile:
         try:

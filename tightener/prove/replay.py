@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import repeat
 
 import duckdb
 
@@ -54,15 +55,22 @@ class Exercised:
 def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
     """Reads the requests from what was collected."""
     found = Exercised()
-    for service, action, partial, certain, resources, branches, uses in con.execute(query("replay")).fetchall():
-        targets = list(zip(resources, branches, strict=True))
-        if certain:
+    every: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for service, action, partial, kind, resources, branches, uses in con.execute(query("replay")).fetchall():
+        targets = list(zip(resources, branches if len(branches) > 1 else repeat(branches[0]), strict=False))
+        known = every.setdefault((service, action, partial), targets)
+        if known is not targets:  # the same was done in two ways
+            met = set(known)
+            targets = [one for one in targets if one not in met]
+            known += targets
+        if kind != "no_evidence":
             found.uses += uses
             found.requests += len(targets)
+    for (service, action, partial), targets in every.items():
         if partial:
             found.partial += [(service, action, *target, partial) for target in targets]
         else:
-            found.whole.setdefault((service, action), []).extend(targets)
+            found.whole[service, action] = targets
     return found
 
 

@@ -24,7 +24,7 @@ def comparison(study: Study) -> dict[str, Any]:
     found = study.comparison
     return {
         "schema": "tightener.compare/1",
-        **_common(study),
+        **common(study),
         "grants": [grant(g) for g in found.grants],
         **_lists(found),
     }
@@ -36,7 +36,7 @@ def proposal(found: Proposal) -> dict[str, Any]:
     return {
         "schema": "tightener.suggest/1",
         "sentence": sentence(found),
-        **_common(study),
+        **common(study),
         "suggestions": [suggestion(s, found) for s in found.suggestions],
         "left_out": [{**suggestion(s, found), "reason": reason} for s, reason in found.left_out],
         "proof": {
@@ -47,7 +47,7 @@ def proposal(found: Proposal) -> dict[str, Any]:
             "lost": len(found.proof.lost),
             "moved_to_approval": found.proof.moved,
         },
-        "risk": _risk(found),
+        "risk": radius(found),
         "minimum_viable_policy": [
             {
                 "rule": item.number,
@@ -94,7 +94,7 @@ def _moved(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _risk(found: Proposal) -> dict[str, Any]:
+def radius(found: Proposal) -> dict[str, Any]:
     """The blast radius, before and after."""
     before, after = found.before, found.after
     return {
@@ -193,7 +193,8 @@ def _removal(found: Comparison) -> dict[str, Any]:
     return document
 
 
-def _common(study: Study) -> dict[str, Any]:
+def common(study: Study) -> dict[str, Any]:
+    """What every document says of the agent, the window, the logs and the use."""
     found = study.comparison
     terms = found.terms
     return {

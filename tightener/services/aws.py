@@ -40,7 +40,7 @@ DATED_SUFFIX = re.compile(r"_?20\d\d_?\d\d_?\d\d(v\d+)?$")
 NO_PERMISSION = "-"
 SLOTS = 4  # parameters in one template
 PRINCIPAL = "@principal"
-_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z.-]+))?\}")
+_VARIABLE = re.compile(r"\{([^}|]+)(?:\|([!A-Za-z0-9.-]+))?\}")
 _SCOPE = ("partition", "region", "account")
 _ANYWHERE = "**."  # the parameter of this name wherever it occurs, each time
 _EACH = "[]"  # it is a list of strings
@@ -155,31 +155,28 @@ def _request(row: Mapping[str, str], name: str) -> EventRequest:
     )
 
 
-_Rows = dict[tuple[str, str], tuple[EventRequest, ...]]
+_Rows = dict[tuple[str, str], list[Mapping[str, str]]]  # by source and lower-case event
 
 
-def _collect(found: _Rows, source: str, row: Mapping[str, str]) -> None:
-    key = (source, row["event"].lower())
-    found[key] = (*found.get(key, ()), _request(row, f"{source}:{row['event']}"))
+def _by_event(*tables: str) -> _Rows:
+    found: _Rows = {}
+    for row in (row for table in tables for row in rows(table)):
+        found.setdefault((row.get("source") or "apigateway", row["event"].lower()), []).append(row)
+    return found
+
+
+def _requests(every: _Rows, key: tuple[str, str]) -> tuple[EventRequest, ...]:
+    return tuple(_request(row, f"{key[0]}:{row['event']}") for row in every.get(key, ()))
 
 
 @cache
 def _overrides() -> _Rows:
-    found: _Rows = {}
-    for row in rows("event_override"):
-        _collect(found, row["source"], row)
-    for row in rows("apigateway_verb"):
-        _collect(found, "apigateway", row)
-    return found
+    return _by_event("event_override", "apigateway_verb")
 
 
 @cache
 def _extras() -> _Rows:
-    found: _Rows = {}
-    for name in ("event_extra", "event_extra_generated"):
-        for row in rows(name):
-            _collect(found, row["source"], row)
-    return found
+    return _by_event("event_extra", "event_extra_generated")
 
 
 @cache
@@ -196,14 +193,15 @@ def resolve(event_source: str, event_name: str, *, extras: bool = True) -> tuple
     prefix = source_prefix(event_source)
     for name in (event_name, DATED_SUFFIX.sub("", event_name)):
         key = (prefix, name.lower())
-        found = _overrides().get(key, ())
+        found = _requests(_overrides(), key)
         if not found and is_action(f"{prefix}:{name}"):
             found = (EventRequest(catalogue_case(f"{prefix}:{name}")),)
         if not found and key in _unsigned():
             found = (EventRequest(f"{prefix}:{name}", needs_permission=False),)
         if found:
             known = {one.action for one in found}
-            return found + tuple(one for one in _extras().get(key, ()) if extras and one.action not in known)
+            more = _requests(_extras(), key) if extras else ()
+            return found + tuple(one for one in more if one.action not in known)
     return (EventRequest(f"{event_source.partition('.')[0]}:{event_name}", mapped=False),)
 
 
@@ -263,6 +261,8 @@ def shapes(action: str) -> tuple[ArnShape, ...]:
 
 
 def _template(text: str, kind: int, *, first: bool) -> ArnTemplate:
+    if {"{", "}"} & set(_VARIABLE.sub("", text)):
+        raise ValueError(f"a template has braces that are no parameter: {text}")
     texts: list[str] = []
     paths: list[str] = []
     cuts: list[str] = []

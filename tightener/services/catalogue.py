@@ -148,8 +148,13 @@ def observability(service: str, action: str) -> str:
 
 @cache
 def _observability(service: str, action: str) -> str:
+    prefix = action.partition(":")[0].lower()
     for row in rows("observability"):
-        if row["service"] == service and action_regex(row["pattern"]).fullmatch(action):
+        head = row["pattern"].partition(":")[0].lower()
+        # Most rows name another service of AWS: that much is seen without making a regular expression of them.
+        if row["service"] != service or not (head == prefix or {"*", "?"} & set(head)):
+            continue
+        if action_regex(row["pattern"]).fullmatch(action):
             return row["class"]
     return ASSUMED
 

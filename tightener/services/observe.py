@@ -62,7 +62,7 @@ def container_cut() -> str:
 def container(resource: str) -> str:
     """What a resource of a data event lies in: `arn:aws:s3:::b/x*` -> `arn:aws:s3:::b`; a queue lies in itself.
 
-    '' for a pattern that may lie in several. The same as the macro ct_container of stage_cloudtrail_tables.sql.
+    '' for a pattern that may lie in several. The same as the macro ct_container of stage_cloudtrail_macros.sql.
     """
     found = re.sub(container_cut(), r"\1", resource, flags=re.DOTALL)
     return "" if {"*", "?"} & set(found) else found

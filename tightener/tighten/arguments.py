@@ -1,119 +1,181 @@
-"""How a tool's argument is best held: its values listed, their heads, or left as it was granted.
+"""How an argument of a tool is held: its values listed, left as it was granted, or read further as a path.
 
-Decided from benign use alone, one argument at a time, and never from its name. Two things are asked of its values.
-How often will the next day bring one that no other day has? The share of (value, day) pairs whose value was used on
-that day only answers it: Good and Turing's estimate with days in the place of events, since what one day repeats a
-hundred times is still one piece of evidence. And what are they? *References* (one word, no number: an account, an
-address, a file) say whom or what a call touches: they are worth holding even where a new one turns up now and then.
-*Quantities* (numbers, dates, yes and no) say how much: they are listed only where no new one is to be expected. *Texts*
-(with blanks in them) are left alone: a list of sentences would be no policy.
+Decided from its values and the days of their use, never from its name. What the values are decides who has to prove
+what. *Names* (an address, a channel, a file, a host) say whom or what a call touches. They are guarded as buckets and
+repositories are: listed, unless new ones surely keep coming. *Ids* (names with a part that says nothing by its
+characters) are listed where more of them came back than did not. *Quantities* (numbers, dates, yes and no) say how
+much: left alone, unless surely no new ones come. *Texts* are left alone: the next sentence reads otherwise.
+
+How many new ones come? Of the pairs of a value and a day of its use, those whose value has no other day: the share that
+leaving out each day in turn would not have known. It is Good and Turing's estimate with days in the place of events,
+since what one day repeats a hundred times is one piece of evidence. "Surely" is Clopper and Pearson's bound on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from operator import itemgetter
 from typing import NamedTuple
 
-from tightener.services.semantics import safe_as_pattern
+from tightener.services.catalogue import rows
+from tightener.tighten.evidence.calibration import upper
+from tightener.tighten.pieces import pair
+from tightener.tighten.rollup import Group
+from tightener.tighten.segments import Seen
+from tightener.tighten.slots import ANY, agrees, slot
 
-MOST_NEW_REFERENCES = 0.2  # of the pairs of value and day, those that no other day has
-MOST_NEW_QUANTITIES = 0.05
-FEWEST_DAYS = 3  # of use, before a quantity may be called constant
+MOST_NEW = 0.1  # of the values of a day, those that no other day has: more are open, fewer are closed
 MOST_VALUES = 20  # a longer list is no easier to review than what was granted
-KIN_VALUES = 2  # common values that make two arguments kin, where they are half of the smaller one
-_QUANTITY = re.compile(r"[-+]?\d+(?:\.\d+)?|\d{4}-\d\d(?:-\d\d.*)?|true|false", re.DOTALL)
-_HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[^/]*/", re.IGNORECASE)
+FEWEST_GROWING = 3  # values, before it can be said that new ones keep appearing
+FEWEST_COMMON = 2  # values that make two arguments kin, where they are half of all
+_LAST = chr(0x10FFFF)
+_SEVERAL = re.compile(r"\S\s+\S")
+_SENTENCE = re.compile(r"\S+\s+\S+\s+\S")  # three words; names of people and places mostly have two
 
 
 class Kind(StrEnum):
-    """What an argument turned out to be."""
+    """What the values of an argument are."""
 
-    ENUMERATED = "enumerated"  # few values that keep coming back: listed
-    HIERARCHY = "hierarchy"  # new values under heads that keep coming back: the heads are listed
-    IDENTIFIER = "identifier"  # values that keep being new: left as granted
-    QUANTITY = "quantity"  # numbers or dates that change: left as granted
-    TEXT = "text"  # left as granted
+    NAME = "names"
+    ID = "ids"
+    QUANTITY = "quantities"
+    TEXT = "free text"
 
 
-class Value(NamedTuple):
-    """One value of an argument, the first day of its use (a number of days), and on how many days it was used."""
+class Argument(NamedTuple):
+    """What some tool was given for one of its arguments, again and again: the values without the name."""
 
-    value: str
-    first: int
-    days: int
+    action: str
+    name: str  # with its equals sign
+    reads: bool  # whether the tool changes nothing
+    values: tuple[Seen, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What to do with one argument. `patterns` are for its values, sorted; ("*",) leaves it as granted."""
+class Held:
+    """What is listed of one argument: what it was used with, and what it takes from its kin. Nothing: left alone."""
 
     kind: Kind
-    patterns: tuple[str, ...]
-    new: float  # the share of new values that another day is expected to bring
-    why: str
+    own: tuple[Seen, ...] = ()
+    lent: tuple[Seen, ...] = ()
 
 
-def choose(values: Iterable[Value], others: Iterable[Collection[str]] = ()) -> Choice:
-    """How one argument of one tool is best held.
+def hold(name: str, groups: Sequence[tuple[str, Group]], others: Iterable[Argument]) -> Held | None:
+    """How one argument is held; None where its values are to be read further.
 
-    In: its distinct values (at least one); and the values of the agent's other arguments, of this tool and others.
-    Where those are of the same kind (`kin`), what they were seen with is listed here, too. Out: the same for the same
-    set of values, in whatever order.
+    In: its name with the equals sign; its values as they were rolled up, with the opened text of each group; and the
+    agent's other arguments, whose values it may take over (`kin`). Out: the same in whatever order these come.
     """
-    seen = sorted(values)
-    new = new_share([one.days for one in seen])
-    said = [one.value for one in seen if one.value]
-    if any(len(value.split()) > 1 for value in said):
-        return Choice(Kind.TEXT, ("*",), new, "values of several words")
-    if said and 2 * sum(bool(_QUANTITY.fullmatch(value)) for value in said) >= len(said):
-        if new > MOST_NEW_QUANTITIES or max(one.days for one in seen) < FEWEST_DAYS:
-            return Choice(Kind.QUANTITY, ("*",), new, "numbers or dates that change")
-    elif new > MOST_NEW_REFERENCES or len(seen) > MOST_VALUES:
-        return _by_heads(seen, new)
-    own = {one.value for one in seen}
-    listed = own.union(*(other for other in others if kin(own, other)))
-    if len(listed) > MOST_VALUES:
-        listed = own
-    literals = [safe_as_pattern(value) for value in sorted(listed)]
-    if len(listed) > MOST_VALUES or None in literals:
-        return Choice(Kind.IDENTIFIER, ("*",), new, "values that no list can hold")
-    patterns = tuple(dict.fromkeys(literal for literal in literals if literal is not None))
-    return Choice(Kind.ENUMERATED, patterns, new, f"{new:.0%} of the values of a day are expected to be new")
+    found = kind(name, groups)
+    if found is Kind.TEXT:
+        return Held(found)
+    if any(_follows_the_calendar(text, group) for text, group in groups):
+        return None
+    number = sum(group.number for _, group in groups)
+    own = tuple(sorted(row for _, group in groups for row in group.few))
+    whole = len(own) == number <= MOST_VALUES
+    once, pairs = new(own)
+    if found is Kind.QUANTITY:
+        return Held(found, own if whole and upper(once, pairs) <= MOST_NEW else ())
+    if not whole or _open(groups, once, pairs) or (found is Kind.ID and _changing(groups, once, pairs)):
+        return None
+    return Held(found, own, _lent(name, own, others))
 
 
-def new_share(days: Sequence[int]) -> float:
-    """The expected share of new values on another day, from the number of days on which each value was used.
+def kind(name: str, groups: Sequence[tuple[str, Group]]) -> Kind:
+    """What most of the values are. Empty ones are nothing; of many that are alike, the first few speak for all."""
+    said = several = sentences = quantities = ids = 0.0
+    for text, group in groups:
+        few = [row.value[len(name) :] for row in group.few]
+        each = group.number / len(few)
+        for value in few:
+            if not value:
+                continue
+            said += each
+            if quantity().fullmatch(value):
+                quantities += each
+            elif _SEVERAL.search(value):
+                several += each
+                sentences += each if _SENTENCE.search(value) else 0
+            elif ANY in text:
+                ids += each
+    if sentences and 2 * several >= said:
+        return Kind.TEXT
+    if quantities and 2 * quantities >= said:
+        return Kind.QUANTITY
+    return Kind.ID if ids and 2 * ids >= said else Kind.NAME
 
-    Of the pairs of value and day, those whose value has no other day: Good and Turing's N1/N. 1 where there are none.
-    """
-    return sum(n == 1 for n in days) / sum(days) if days else 1.0
+
+def new(values: Iterable[Seen]) -> tuple[int, int]:
+    """Of the pairs of a value and a day on which it was used: those whose value has no other day, and all of them."""
+    days = [one.on for one in values]
+    return days.count(1), sum(days)
 
 
-def kin(own: Collection[str], other: Collection[str]) -> bool:
-    """Whether two arguments take the same things: they share values, and half of those of the smaller one."""
-    common = len(set(own).intersection(other))
-    return common >= KIN_VALUES and 2 * common >= min(len(own), len(other))
+def again(action: str, values: Sequence[Seen], *, reads: bool) -> list[Argument]:
+    """The arguments of one tool (its values sorted) with what was used on several days; not those with many values."""
+    found: list[Argument] = []
+    start = 0
+    while start < len(values):
+        name, equals, _ = values[start].value.partition("=")
+        end = bisect_right(values, name + equals + _LAST, start, key=itemgetter(0)) if equals else start + 1
+        if equals and end - start <= MOST_VALUES:
+            cut = len(name) + 1
+            some = (one._replace(value=one.value[cut:]) for one in values[start:end])
+            known = tuple(one for one in some if one.on > 1 and one.session >= 0)
+            found.append(Argument(action, name + equals, reads, known))
+        start = end
+    return found
 
 
-def _by_heads(seen: Sequence[Value], new: float) -> Choice:
-    """Heads that keep coming back although what stands behind them is new; what has no such head is listed."""
-    left = Choice(Kind.IDENTIFIER, ("*",), new, f"{new:.0%} of the values of a day are expected to be new")
-    heads: dict[str, list[Value]] = {}
-    for one in seen:
-        found = _HEAD.match(one.value)
-        heads.setdefault(found[0] if found else one.value, []).append(one)
-    # a head is as good as known on the days on which its values first appeared, and on at least as many as any of them
-    days = {head: max(len({one.first for one in group}), *(one.days for one in group)) for head, group in heads.items()}
-    if new_share(list(days.values())) > MOST_NEW_REFERENCES or len(heads) > MOST_VALUES:
-        return left
-    grown = [head for head, group in heads.items() if len({one.first for one in group}) > 1]
-    literals = [one.value for head, group in heads.items() if head not in grown for one in group]
-    if not grown or any(safe_as_pattern(text) != text for text in (*grown, *literals)):
-        return left
-    if len(grown) + len(literals) > MOST_VALUES:
-        return left
-    patterns = tuple(sorted([*(f"{head}*" for head in grown), *literals]))
-    return Choice(Kind.HIERARCHY, patterns, new, "new values under heads that keep coming back")
+def kin(own: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether two arguments take the same things: they share several values, and half of all that either was given."""
+    mine, its = set(own), set(other)
+    common = len(mine & its)
+    return common >= FEWEST_COMMON and 2 * common >= len(mine | its)
+
+
+@cache
+def quantity() -> re.Pattern[str]:
+    """What says how much, or when, and not whom or what."""
+    return re.compile("|".join(row["regex"] for row in rows("argument_form")), re.DOTALL)
+
+
+def _lent(name: str, own: Sequence[Seen], others: Iterable[Argument]) -> tuple[Seen, ...]:
+    """What an argument takes from its kin, as its own values; nothing where the list would be long."""
+    mine = {one.value[len(name) :] for one in own}
+    found: dict[str, Seen] = {}
+    for other in others:
+        if kin(mine, [one.value for one in other.values]):
+            for one in other.values:
+                if one.value not in mine:
+                    found[one.value] = min(found.get(one.value, one), one)
+    if len(mine) + len(found) > MOST_VALUES:
+        return ()
+    return tuple(one._replace(value=name + one.value) for _, one in sorted(found.items()))
+
+
+def _open(groups: Sequence[tuple[str, Group]], once: int, pairs: int) -> bool:
+    """Whether new values surely keep coming: more than a few of a day, and in the later half, on two days and in two
+    sessions."""
+    births = sorted((day, row) for _, group in groups for day, (_, row) in group.births.items() if row is not None)
+    if not births or sum(group.number for _, group in groups) < FEWEST_GROWING:
+        return False
+    settled = (min(group.first for _, group in groups) + max(group.last for _, group in groups)) / 2
+    return 1 - upper(pairs - once, pairs) > MOST_NEW and pair([one for one in births if one[0] > settled]) is not None
+
+
+def _changing(groups: Sequence[tuple[str, Group]], once: int, pairs: int) -> bool:
+    """Whether ids came up on several days, and more of them did not come back than did."""
+    return len({day for _, group in groups for day in group.births}) > 1 and 2 * once > pairs
+
+
+def _follows_the_calendar(text: str, group: Group) -> bool:
+    """Whether values say the time of their own use: those end with their period, whatever else they are."""
+    known = slot(text)
+    return known is not None and known.dated.year > 0 and any(agrees(known.dated, day) for day in group.births)

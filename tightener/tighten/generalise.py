@@ -10,19 +10,20 @@ nothing: every pattern that was written is granted then, by itself.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tightener.policy.patterns import contains, to_regex
+from tightener.tighten.arguments import Argument, Held, Kind, hold
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
-from tightener.tighten.rollup import Groups, Heads, TooMany, roll_up
-from tightener.tighten.segments import Schema, Seen, family, is_sensitive
-from tightener.tighten.slots import SPACE, agrees, slot
+from tightener.tighten.rollup import Group, Groups, Heads, TooMany, roll_up
+from tightener.tighten.segments import LINES, Schema, Seen, family, is_sensitive
+from tightener.tighten.slots import ANY, SENSITIVE, SPACE, agrees, slot
 from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Trie
 
-_SENTENCE = re.compile(r"\S+\s+\S+\s+\S")  # three words; names of people and places mostly have two
 _WILD = re.compile(r"[*?]")
+_NAME = re.compile(r"[^=/:\s]*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Reason:
     pattern: str
     why: Why
     witnesses: tuple[Witness, ...]
+    within: tuple[str, ...] = ()  # without a pattern: patterns that match all of its values; none = not known
 
 
 def generalise(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:
@@ -51,36 +53,51 @@ def reasons(service: str, dimension: str, values: Iterable[Seen], granted: Seque
     return None if every is None else clipped(every, values, granted)
 
 
-def cover(service: str, dimension: str, values: Iterable[Seen]) -> list[Reason] | None:
+def cover(service: str, dimension: str, values: Iterable[Seen], others: Sequence[Argument] = ()) -> list[Reason] | None:
     """What covers the values, whatever was granted; None where they are absent or of too many kinds.
 
-    A reason without a pattern stands for values of which nothing narrower than what was granted can be said.
+    A reason without a pattern stands for values of which nothing narrower than what was granted can be said; but for
+    that of an absent value, whose pattern is the empty one.
     """
     try:
-        return covered(dimension, roll_up(service, dimension, values))
+        return covered(dimension, roll_up(service, dimension, values), others)
     except TooMany:
         return None
 
 
-def covered(dimension: str, heads: Heads) -> list[Reason] | None:
-    """The same for values that were rolled up."""
-    if not heads or any(not head and "" in groups for (head, _), groups in heads.items()):
+def covered(dimension: str, heads: Heads, others: Sequence[Argument] = ()) -> list[Reason] | None:
+    """The same for values that were rolled up. `others` are arguments of other tools, whose values may be kin."""
+    given = {key: groups for key, groups in heads.items() if key[0] or "" not in groups}
+    if not given or (len(given) < len(heads) and not all(schema.is_argument for _, schema in given)):
         return None  # an absent value: there is nothing to narrow by
-    return _cover(dimension, heads)
+    held = {
+        name: (one, [group for _, group in groups])
+        for name, groups in _arguments(given).items()
+        if (one := hold(name, groups, others)) is not None
+    }
+    found = _cover(dimension, given, held)
+    free = {f"{name}*" for name, (one, _) in held.items() if not one.own}
+    # A call without arguments has a pattern of its own. Where each of them may say anything, it may say nothing, too.
+    if len(given) < len(heads) or free.issuperset(one.pattern for one in found):
+        return [Reason("", Why.ABSENT, ()), *found]
+    return found
 
 
-def _cover(dimension: str, heads: Heads) -> list[Reason]:
+def _cover(dimension: str, heads: Heads, held: Mapping[str, tuple[Held, Sequence[Group]]]) -> list[Reason]:
     until = max(group.last for groups in heads.values() for group in groups.values())
     left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
-    found: dict[str, dict[str, Reason]] = {}
+    found: dict[str, dict[tuple[str, tuple[str, ...]], Reason]] = {}
     for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
         head, schema = key
         argument = head.partition("=")[0] + "=" if schema.is_argument else ""
-        made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
-        found.setdefault(argument, {}).update((one.pattern, one) for one in made)
+        if argument not in held:
+            made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
+            found.setdefault(argument, {}).update(((one.pattern, one.within), one) for one in made)
+    for argument, (known, its) in held.items():
+        found[argument] = {(one.pattern, ()): one for one in _held(argument, known, its)}
     for argument, made_of in found.items():
         if argument and len(made_of) > MOST_PATTERNS:
-            found[argument] = {"": _left_over(argument)}
+            found[argument] = {("", ()): _left_over(argument)}
     return _without_covered([one for made_of in found.values() for one in made_of.values()])
 
 
@@ -88,7 +105,7 @@ def _growing(heads: Heads, until: int) -> set[tuple[str, Schema]]:
     """The guarded heads of a sort of which new ones keep appearing."""
     families: defaultdict[tuple[str, bool], list[tuple[str, Schema]]] = defaultdict(list)
     for head, schema in heads:
-        if schema.kind not in {"argument", "literal"}:
+        if schema.kind not in {"argument", "literal", "lines"}:
             families[family(head), head.endswith("/")].append((head, schema))
     found: set[tuple[str, Schema]] = set()
     for keys in families.values():
@@ -107,7 +124,7 @@ def _growing(heads: Heads, until: int) -> set[tuple[str, Schema]]:
 
 def _ends(head: str, schema: Schema, groups: Groups) -> bool:
     """Whether a guarded head says the month, or a shorter time, in which it is used: the next one has another name."""
-    if schema.kind in {"argument", "literal"} or not (found := slot(head)):
+    if schema.kind in {"argument", "literal", "lines"} or not (found := slot(head)):
         return False
     if not found.dated.year or found.dated.level == "year":
         return False
@@ -121,8 +138,10 @@ def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int
     argument = head.partition("=")[0] + "=" if schema.is_argument else ""
     if _WILD.search(argument or head):
         return [_left_over("")]  # a guarded part is never written with a wildcard
-    if schema.kind == "argument" and _is_text(groups):
-        return [_reason(f"{argument}*", Piece("", Why.TEXT, tuple(groups)), groups)]
+    if schema is LINES:
+        rows = [row for group in groups.values() for row in group.few]
+        whole = len(rows) == sum(group.number for group in groups.values())
+        return _listed(argument, rows, Why.LISTED) if whole else [_left_over(argument)]
     if schema.separator is None:
         return [
             _reason(text, Piece("", Why.LISTED, ("",)), groups) if (text := written(head)) else _left_over(argument)
@@ -133,14 +152,54 @@ def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int
     for piece in Trie(head, schema.separator, dimension, until, number).pieces(groups):
         text = written(head + piece.text)
         if text is None or piece.why is Why.GRANTED or (protected and piece.why not in {Why.LISTED, Why.NUMBERED}):
-            found.append(_left_over(argument))
+            found.append(_left_over(argument, [head + row for row in piece.rows]))
         else:
             found.append(_reason(text, piece, groups))
     return found
 
 
-def _left_over(argument: str) -> Reason:
-    return Reason(f"{argument}*" if argument else "", Why.GRANTED, ())
+def _arguments(heads: Heads) -> dict[str, list[tuple[str, Group]]]:
+    """The arguments that no program reads: name with its equals sign -> the groups of their values."""
+    found: defaultdict[str, list[tuple[str, Group]]] = defaultdict(list)
+    read: set[str] = set()
+    for (head, schema), groups in heads.items():
+        if schema.is_argument:
+            name = head.partition("=")[0] + "="
+            found[name] += groups.items()
+            if schema.kind not in {"argument", "url", "lines"}:
+                read.add(name)
+    return {name: groups for name, groups in found.items() if name not in read and not _WILD.search(name)}
+
+
+def _held(argument: str, held: Held, groups: Sequence[Group]) -> list[Reason]:
+    """The patterns of an argument that is listed, or left alone."""
+    if not held.own:
+        known = {str(place): group for place, group in enumerate(groups)}
+        why = Why.TEXT if held.kind is Kind.TEXT else Why.QUANTITY
+        return [_reason(f"{argument}*", Piece("", why, tuple(known)), known)]
+    own = _listed(argument, held.own, Why.LISTED)
+    return own if any(one.why is Why.GRANTED for one in own) else own + _listed(argument, held.lent, Why.KIN)
+
+
+def _listed(argument: str, rows: Sequence[Seen], why: Why) -> list[Reason]:
+    """Each value by itself; what was granted where one must not be written."""
+    texts = [written(row.value) for row in rows]
+    if None in texts:
+        return [_left_over(argument)]
+    return [
+        Reason(text, why, (Witness(row.value, row.first),))
+        for text, row in zip(texts, rows, strict=True)
+        if text is not None
+    ]
+
+
+def _left_over(argument: str, texts: Sequence[str] = ()) -> Reason:
+    """What was granted stays over some values: these working texts."""
+    if argument:
+        return Reason(f"{argument}*", Why.GRANTED, ())
+    within = [written(text.replace(SENSITIVE, ANY)) for text in texts[: MOST_PATTERNS + 1]]
+    known = tuple(one for one in within if one is not None)
+    return Reason("", Why.GRANTED, (), known if len(texts) == len(known) <= MOST_PATTERNS else ())
 
 
 def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
@@ -152,27 +211,24 @@ def _reason(text: str, piece: Piece, groups: Groups) -> Reason:
     return Reason(text, piece.why, witnesses or ())
 
 
-def _is_text(groups: Groups) -> bool:
-    """Whether most values are sentences: never listed, since the next one reads otherwise however steady they were."""
-    number = sum(group.number for group in groups.values())
-    return 2 * sum(group.number for text, group in groups.items() if _SENTENCE.search(text)) >= number
-
-
 def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[str]) -> tuple[Reason, ...] | None:
     """The patterns that something granted contains, in the order of the first that does, and the granted ones that
     stay: over values that no such pattern matches, and over too many patterns."""
     homes: defaultdict[int, list[Reason]] = defaultdict(list)
-    complete = True
+    outside: list[Reason] = []
     for one in every:
-        home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if one.pattern else None
+        said = one.pattern or one.why is Why.ABSENT
+        home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if said else None
         if home is None:
-            complete = False
+            outside += [one] if one.why not in {Why.ABSENT, Why.KIN} else []  # no value has only these
         else:
             homes[home].append(one)
-    left = {granted[home] for home, some in homes.items() if len(some) > MOST_PATTERNS}
+    left = {granted[home] for home, some in homes.items() if _most(some) > MOST_PATTERNS}
     kept = {one.pattern: (home, one) for home, some in homes.items() if granted[home] not in left for one in some}
-    if not complete:
-        fits = re.compile("|".join(map(to_regex, [*kept, *left])) or "(?!)").fullmatch
+    matched = [*kept, *left]
+    if not all(one.within and all(any(contains(m, w) for m in matched) for w in one.within) for one in outside):
+        # values that perhaps no such pattern matches: every value is looked at again, and there may be millions
+        fits = re.compile("|".join(f"(?:{to_regex(p)})" for p in matched) or "(?!)").fullmatch
         tests = [(pattern, re.compile(to_regex(pattern)).fullmatch) for pattern in granted]
         for seen in values:
             if not fits(seen.value):
@@ -187,6 +243,11 @@ def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[s
     if {one.pattern for _, one in found} == set(granted):
         found = [(granted.index(one.pattern), one) for _, one in found]
     return tuple(one for _, one in sorted(found, key=lambda entry: (entry[0], entry[1].pattern)))
+
+
+def _most(some: Sequence[Reason]) -> int:
+    """How many patterns a reader has to go through at once: those of one argument, or of what is no argument."""
+    return max(Counter(found[0] if (found := _NAME.match(one.pattern)) else "" for one in some).values())
 
 
 def _without_covered(every: Sequence[Reason]) -> list[Reason]:

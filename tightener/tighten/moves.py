@@ -50,6 +50,7 @@ class Call:
     last: int
     partial: str = ""  # the dimensions that the log hides, where there is a pattern instead of a value
     session: int = -1  # that used it first; -1 where that is no evidence
+    days: int = 0  # of its use, as `Seen` has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ def seen_of(action: str, calls: Iterable[Call]) -> dict[tuple[str, str], tuple[S
     return {
         (action, dimension): tuple(
             merged(
-                Seen(one.resource if dimension == "resource" else one.branch, one.first, one.last, one.session)
+                Seen(
+                    one.resource if dimension == "resource" else one.branch, one.first, one.last, one.session, one.days
+                )
                 for one in calls
                 if dimension not in one.partial
             )

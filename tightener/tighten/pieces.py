@@ -26,6 +26,9 @@ class Why(StrEnum):
     ID = "ids"  # names of one shape that say nothing by their characters
     GROWTH = "growth"  # names that keep appearing
     TEXT = "free text"  # an argument's sentences, left as they were granted
+    QUANTITY = "quantities"  # an argument's numbers or dates, left as they were granted
+    ABSENT = "no arguments"  # a call without any, where one was made or where any argument may be anything
+    KIN = "used with another argument of its kind"  # again and again, and listed beside an argument's own values
     THIN = "insufficient evidence"  # what was granted, cut before the part of which nothing can be said
     GRANTED = "left as granted"  # a guarded part that keeps growing, or that must not be written
 

@@ -102,6 +102,11 @@ def scoped(service: str, action: str) -> tuple[Risk, ...]:
     return tuple(found for found in _of_action(service, fold_action(service, action)) if found.of_scope)
 
 
+def only_reads(service: str, action: str) -> bool:
+    """Whether an action by itself changes nothing, as far as its name says."""
+    return risk(service, action).kind in {RiskClass.READ, RiskClass.LIST, RiskClass.SECRET_READ}
+
+
 def _meets(pattern: str, granted: tuple[str, ...] | None) -> bool:
     return not pattern or granted is None or any(intersects(pattern, normalise_branch(one)) for one in granted)
 

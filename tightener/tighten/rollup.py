@@ -10,17 +10,18 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
+from typing import NamedTuple
 
-from tightener.tighten.segments import LITERAL, Schema, Seen, is_sensitive, runs
+from tightener.tighten.segments import LINES, LITERAL, Schema, Seen, is_sensitive, runs
 from tightener.tighten.slots import MANY, SENSITIVE, opened, plain
 
 FEW = 8  # values that are kept by name: more are never listed
 MOST_NAMES = 4096  # names under one node; more are no longer told apart
 MOST_TEXTS = 50_000  # texts in memory before that is asked
 STEADY_DAYS = 7  # an id that is used for longer is a name
-_CHUNK = 100_000
+_CHUNK = 5_000  # values that are looked at together: many alike, few enough for a processor to keep at hand
 _WORD = re.compile(r"(?:[A-Za-z]+[^0-9A-Za-z])?")
 _ENDING = re.compile(r"\.[A-Za-z][0-9A-Za-z]*$")
 
@@ -35,7 +36,7 @@ class Group:
         self.number = len(rows)
         self.few = tuple(rows[: FEW + 1])
         if len(rows) == 1:
-            _, first, last, session = row = rows[0]
+            _, first, last, session, _ = row = rows[0]
             self.births: dict[int, tuple[int, Seen | None]] = {first: (1, row if session >= 0 else None)}
             self.last, self.lasting, self.steady = last, int(first < last), int(last - first >= STEADY_DAYS)
             return
@@ -47,16 +48,19 @@ class Group:
         self.last, self.lasting = max(lasts), len(spans) - spans.count(0)
         self.steady = sum([span >= STEADY_DAYS for span in spans])
 
-    def add(self, other: Group) -> None:
-        """Takes in the values of another group, none of which it has."""
-        self.number += other.number
-        self.few = tuple(nsmallest(FEW + 1, (*self.few, *other.few)))
-        for day, (number, one) in other.births.items():
-            mine, known = self.births.get(day, (0, None))
-            both = [row for row in (known, one) if row]
-            self.births[day] = mine + number, min(both) if both else None
-        self.last, self.lasting = max(self.last, other.last), self.lasting + other.lasting
-        self.steady += other.steady
+    def add(self, others: Sequence[Group]) -> None:
+        """Takes in the values of other groups, none of which it has."""
+        self.number += sum([one.number for one in others])
+        self.few = tuple(nsmallest(FEW + 1, chain(self.few, *[one.few for one in others])))
+        births = self.births
+        for one in others:
+            for day, (number, row) in one.births.items():
+                mine, known = births.get(day, (0, None))
+                smaller = known is None or (row is not None and row < known)
+                births[day] = mine + number, row if smaller else known
+        self.last = max(self.last, *[one.last for one in others])
+        self.lasting += sum([one.lasting for one in others])
+        self.steady += sum([one.steady for one in others])
 
     @property
     def first(self) -> int:
@@ -73,6 +77,7 @@ class Group:
 
 Groups = dict[str, Group]
 Heads = dict[tuple[str, Schema], Groups]
+Crowded = defaultdict[tuple[str, Schema], dict[str, int]]  # nodes below a head with too many names, and how far opened
 
 
 class TooMany(Exception):  # nobody's error: there is just no pattern to write
@@ -84,8 +89,7 @@ def together(groups: Sequence[Group]) -> Group:
     if len(groups) == 1:
         return groups[0]
     found = groups[0].copy()
-    for one in groups[1:]:
-        found.add(one)
+    found.add(groups[1:])
     return found
 
 
@@ -95,24 +99,30 @@ def roll_up(service: str, dimension: str, values: Iterable[Seen]) -> Heads:
     Raises TooMany.
     """
     found: Heads = {}
+    crowded: Crowded = defaultdict(dict)
     rest = iter(values)
     while chunk := sorted(islice(rest, _CHUNK), key=itemgetter(0)):
         for head, schema, texts, rows in runs(service, dimension, chunk):
+            key = head, schema
             if schema.separator is None:
-                _add(found.setdefault((head, schema), {}), texts, rows)
-            elif plain(texts):
-                _add(found.setdefault((head, schema), {}), opened(texts), rows)
+                _add(found.setdefault(key, {}), texts, rows)
+                continue
+            place = _Place(dimension, schema.separator, crowded[key])
+            if plain(texts):
+                _add(found.setdefault(key, {}), opened(texts), rows, place)
             else:
                 for row, text in zip(rows, texts, strict=True):
                     if plain([text]):
-                        _add(found.setdefault((head, schema), {}), opened([text]), [row])
+                        _add(found.setdefault(key, {}), opened([text]), [row], place)
+                    elif schema.kind == "argument":
+                        _add(found.setdefault((head, LINES), {}), [text], [row])
                     else:
                         _add(found.setdefault((row.value, LITERAL), {}), [""], [row])
         if len(found) > MOST_NAMES:
             raise TooMany
         if sum(map(len, found.values())) > MOST_TEXTS:
-            _fold(dimension, found)
-    _fold(dimension, found)
+            _fold(dimension, found, crowded)
+    _fold(dimension, found, crowded)
     return found
 
 
@@ -124,40 +134,65 @@ def joined(dimension: str, parts: Sequence[Heads]) -> Heads:
             for text, group in groups.items():
                 every[key][text].append(group)
     found = {key: {text: together(some) for text, some in texts.items()} for key, texts in every.items()}
-    _fold(dimension, found)
+    _fold(dimension, found, defaultdict(dict))
     return found
 
 
-def _add(groups: Groups, texts: Sequence[str], rows: Sequence[Seen]) -> None:
-    """Rows (sorted) to the groups of their texts."""
+class _Place(NamedTuple):
+    """Which names of a text under one head are opened, because there are so many: by their node, and how far."""
+
+    dimension: str
+    separator: re.Pattern[str]
+    crowded: dict[str, int]
+
+    def of(self, text: str) -> str:
+        """The text with these names opened."""
+        node = ""
+        for name, sign in _cut(self.separator, text):
+            level = self.crowded.get(node)
+            node += (_opened(self.dimension, name, level) if level else name) + sign
+        return node
+
+
+def _add(groups: Groups, texts: Sequence[str], rows: Sequence[Seen], place: _Place | None = None) -> None:
+    """Rows (sorted) to the groups of their texts; new texts go where it is known that their like go."""
     apart: defaultdict[str, list[Seen]] = defaultdict(list)
     for text, row in zip(texts, rows, strict=True):
         apart[text].append(row)
+    if place and place.crowded:
+        late: defaultdict[str, list[list[Seen]]] = defaultdict(list)
+        for text in [text for text in apart if text not in groups]:
+            late[place.of(text)].append(apart.pop(text))
+        for text, parts in late.items():
+            apart[text] = sorted(chain(apart.get(text, ()), *parts))
     for text, some in apart.items():
         known = groups.get(text)
         if known is None:
             groups[text] = Group(some)
         else:
-            known.add(Group(some))
+            known.add([Group(some)])
 
 
-def _fold(dimension: str, heads: Heads) -> None:
+def _fold(dimension: str, heads: Heads, crowded: Crowded) -> None:
     """Opens the names under every node that has too many: first all but their words, then, if need be, these, too.
 
-    Where some names were opened before, all are. So it does not matter when this is done, or how often.
+    Where some names were opened before, all are. So it does not matter when this is done, or how often. What is opened
+    is added to `crowded`.
     """
-    for (_, schema), groups in heads.items():
-        if schema.separator is None or (len(groups) <= MOST_NAMES and not any(MANY in text for text in groups)):
+    for key, groups in heads.items():
+        if key[1] is LINES and (len(groups) > MOST_NAMES or MANY in groups):
+            every = together(list(groups.values()))
+            groups.clear()
+            groups[MANY] = every
+        separator = key[1].separator
+        if separator is None or (len(groups) <= MOST_NAMES and not any(MANY in text for text in groups)):
             continue
-        crowded: dict[str, int] = {}
-        while more := _crowded(schema.separator, groups, crowded):
-            crowded.update(more)
+        place = _Place(dimension, separator, crowded[key])
+        while more := _crowded(separator, groups, place.crowded):
+            place.crowded.update(more)
             apart: defaultdict[str, list[Group]] = defaultdict(list)
             for text, group in groups.items():
-                node = ""
-                for name, sign in _cut(schema.separator, text):
-                    node += _opened(dimension, name, crowded.get(node, 0)) + sign
-                apart[node].append(group)
+                apart[place.of(text)].append(group)
             groups.clear()
             groups.update((text, together(some)) for text, some in apart.items())
 

@@ -9,10 +9,12 @@ from datetime import date, timedelta
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
+from tightener.tighten.arguments import Argument
 from tightener.tighten.generalise import Reason, clipped, covered
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import RuleMoves
 from tightener.tighten.pieces import UNSURE
+from tightener.tighten.risk import only_reads
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
 from tightener.tighten.segments import Seen, merged
 
@@ -49,6 +51,7 @@ class RuleUse:
     window_days: int
     days_needed: int  # observed days without which nothing is called unexercised
     moves: RuleMoves = field(default_factory=RuleMoves)
+    others: tuple[Argument, ...] = ()  # of the agent's tools of this service, what may be kin to its own
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
     _known: _Known = field(default_factory=_Known, compare=False, repr=False)
 
@@ -206,14 +209,16 @@ class RuleUse:
         pooled: Sequence[Seen],
     ) -> list[Reason] | None:
         """What covers the values of these actions. What was rolled up for one of them is used again for several."""
+        reading = all(only_reads(self.rule.service, action) for action in actions)
+        others = tuple(one for one in self.others if reading or not one.reads)  # what was read may not be written so
         try:
             for action, values in zip(actions, parts, strict=True):
                 if (dimension, action) not in self._known.rolled and len(pooled) == sum(map(len, parts)):
                     self._known.rolled[dimension, action] = roll_up(self.rule.service, dimension, values)
             if len(pooled) < sum(map(len, parts)):  # some value was used by two of them
-                return covered(dimension, roll_up(self.rule.service, dimension, pooled))
+                return covered(dimension, roll_up(self.rule.service, dimension, pooled), others)
             rolled = [self._known.rolled[dimension, action] for action in actions]
-            return covered(dimension, rolled[0] if len(rolled) == 1 else joined(dimension, rolled))
+            return covered(dimension, rolled[0] if len(rolled) == 1 else joined(dimension, rolled), others)
         except TooMany:
             return None
 

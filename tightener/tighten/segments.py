@@ -21,26 +21,33 @@ from tightener.tighten import programs
 
 _TOOLS = "tools"
 _LAST = chr(0x10FFFF)  # behind every text that begins alike
-_ARGUMENTS = {"argument", "shell", "sql", "url", "literal"}
+_ARGUMENTS = {"argument", "shell", "sql", "url", "literal", "lines"}
 
 
 class Seen(NamedTuple):
     """One value of a dimension, when it was first and last used, and by which session first.
 
     Days are counted from 1970. A session is any number that no other has; -1 where the use may not have happened (no
-    evidence either way, or a partial one): such a value is covered, and bears out no wildcard. A tuple: there may be
-    millions.
+    evidence either way, or a partial one): such a value is covered, and bears out no wildcard. `days` are bits: of all
+    days of its use, each counted from 1970 and taken modulo 61 (a prime, so that no week hides another); 0 where they
+    were not looked at. A tuple: there may be millions.
     """
 
     value: str
     first: int
     last: int
     session: int
+    days: int = 0
+
+    @property
+    def on(self) -> int:
+        """On how many days it was used: exact where these lie within two months, else at least so many."""
+        return max(self.days.bit_count(), 1 + (self.first < self.last))
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How values of one kind are read: path, argument, url, shell, sql, command; whole and literal are a head alone."""
+    """How values of one kind are read: path, argument, url, shell, sql, command; the others are a head alone."""
 
     kind: str
     separator: re.Pattern[str] | None
@@ -54,6 +61,7 @@ class Schema:
 WHOLE = Schema("whole", None)  # a statement of SQL and its table: listed, or left as it was granted
 _COMMAND = Schema("command", re.compile("[ /]"))
 LITERAL = Schema("literal", None)  # of a program's text that is not read any further
+LINES = Schema("lines", None)  # of an argument's value that holds line breaks or other control characters
 
 
 class Run(NamedTuple):
@@ -73,7 +81,8 @@ def merged(*parts: Iterable[Seen]) -> list[Seen]:
             old = found.setdefault(one.value, one)
             if old is not one:
                 first = min(old, one, key=lambda use: (use.session < 0, use.first, use.session))
-                found[one.value] = Seen(one.value, first.first, max(old.last, one.last), first.session)
+                last = max(old.last, one.last)
+                found[one.value] = Seen(one.value, first.first, last, first.session, old.days | one.days)
     return sorted(found.values())
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 import duckdb
 
-from tightener.model import Body
+from tightener.model import Body, Effect
 from tightener.resources import query
+from tightener.tighten.arguments import Argument, again
 from tightener.tighten.compare import Comparison
 from tightener.tighten.moves import RuleMoves, moves
+from tightener.tighten.risk import only_reads
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
-from tightener.tighten.segments import Seen
+from tightener.tighten.segments import Seen, merged
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -26,6 +29,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     """
     seen = _seen(con)
     moved = moves(con, comparison)
+    others = _arguments(comparison, seen)
     found: list[Suggestion] = []
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
@@ -43,6 +47,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             window_days=comparison.terms.window.days,
             days_needed=comparison.terms.days_needed,
             moves=own,
+            others=others.get(rule.service, ()),
         )
         stuck = [(move, one) for move, one in asked(use) if one.id in unmoved]
         if stuck:
@@ -78,6 +83,22 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
     return {key: compose(bodies[key], parts) for key, parts in edits.items()}
 
 
+def _arguments(
+    comparison: Comparison, seen: Mapping[tuple[int, str, str], tuple[Seen, ...]]
+) -> Mapping[str, tuple[Argument, ...]]:
+    """Service -> what its tools were given again and again, where it is allowed outright."""
+    parts: dict[tuple[str, str], list[tuple[Seen, ...]]] = {}
+    rules = {rule.index: rule for rule in comparison.policy.rules if rule.effect is Effect.ALLOW}
+    for (index, action, dimension), values in seen.items():
+        if index in rules and dimension == "resource":
+            parts.setdefault((rules[index].service, action), []).append(values)
+    found: dict[str, list[Argument]] = {}
+    for (service, action), some in parts.items():
+        every = some[0] if len(some) == 1 else merged(*some)
+        found.setdefault(service, []).extend(again(action, every, reads=only_reads(service, action)))
+    return {service: tuple(some) for service, some in found.items()}
+
+
 def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
     """The values of every (rule, action, dimension), sorted. Whole columns: there may be a hundred thousand."""
     con.execute(query("values"))
@@ -85,7 +106,8 @@ def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple
         "SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     columns = con.execute(
-        "SELECT value, first_day, last_day, session FROM value_seen ORDER BY rule, action, dimension, value"
+        "SELECT value, first_day, last_day, session, days FROM value_seen ORDER BY rule, action, dimension, value"
     ).fetchnumpy()
-    seen = map(Seen._make, zip(*(column.tolist() for column in columns.values()), strict=True))
+    made = partial(tuple.__new__, Seen)  # what Seen._make does, without a call of Python's for each
+    seen = map(made, zip(*(column.tolist() for column in columns.values()), strict=True))
     return {(rule, action, dimension): tuple(islice(seen, number)) for rule, action, dimension, number in groups}

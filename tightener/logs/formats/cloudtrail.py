@@ -1,22 +1,22 @@
-"""AWS CloudTrail: files -> texts of about a megabyte -> one json_transform in DuckDB -> requests by joins.
+"""AWS CloudTrail: files -> a table of records (cloudtrail_read.py) -> requests by joins.
 
-Python touches whole texts and the distinct (eventSource, eventName) pairs, never the fields of single records; what is
-not laid out the regular way goes record by record through cloudtrail_text.exact. Facts: services/data/*.csv.
+Python touches whole texts and the distinct (eventSource, eventName) pairs, never the fields of single records. Facts:
+services/data/*.csv.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 
 import duckdb
 import pyarrow as pa
 
-from tightener.logs.files import LogFile, read_pieces
-from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
+from tightener.logs.files import LogFile
+from tightener.logs.formats import cloudtrail_read
+from tightener.logs.formats.cloudtrail_read import Records
+from tightener.logs.staging import TRAIL
 from tightener.resources import query
 from tightener.services import observe
 from tightener.services.aws import SLOTS, EventRequest, resolve, shapes, templates
@@ -24,19 +24,8 @@ from tightener.services.catalogue import arn_formats, catalogue_case, is_action,
 from tightener.services.outcomes import error_class
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,256}")
-_BATCH = 4 << 20  # bytes of JSON handed to DuckDB at a time
-_WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
-_AHEAD = 4
+_MOST = 1 << 20  # requests that one event may make: far more than any does
 
-_TEXT = pa.schema(
-    [
-        ("file_id", pa.int32()),
-        ("chunk", pa.int64()),
-        ("position", pa.int64()),
-        ("native_id", pa.string()),
-        ("doc", pa.string()),
-    ]
-)
 _MAP = pa.schema(
     [
         ("map", pa.int32()),
@@ -78,8 +67,6 @@ _TEMPLATE = pa.schema(
     + [("pattern", pa.bool_())]
 )
 _LATE = 300  # the rank of templates behind resources[] (100) and ARNs among the parameters (200)
-
-_Row = tuple[int, int, int | None, str | None, bytes]
 
 
 def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest, dict[str, object]]]:
@@ -136,94 +123,6 @@ def _template_rows(number: int, request: EventRequest) -> Iterator[dict[str, obj
         }
 
 
-class _Reading:
-    """One pass over some files: the regular texts on the way to DuckDB, and what has to be read again exactly."""
-
-    def __init__(self, files: Sequence[LogFile]) -> None:
-        self.files = files
-        self.problems: dict[int, str] = {file.id: "" for file in files}
-        self.irregular: set[int] = set()
-        self.bad: list[tuple[int, int, str]] = []  # file, position, reason
-
-    def _note(self, file: LogFile, problem: str) -> None:
-        known = self.problems[file.id]
-        if problem not in known:  # a file that is read twice has its problem twice
-            self.problems[file.id] = f"{known}; {problem}" if known else problem
-
-    def _pieces(self, file: LogFile) -> Iterator[bytes]:
-        return read_pieces(file, lambda problem: self._note(file, problem))
-
-    def _regular(self, file: LogFile) -> Iterator[_Row]:
-        pieces = self._pieces(file)
-        try:
-            for chunk, doc in enumerate(arrays(pieces)):
-                yield file.id, chunk, None, None, doc
-        except IrregularError:
-            self.irregular.add(file.id)
-
-    def _whole(self, file: LogFile) -> list[_Row]:
-        return list(self._regular(file))
-
-    def regular_rows(self) -> Iterator[_Row]:
-        """The texts of all files in order; small files are decompressed ahead by two threads (isal frees the GIL)."""
-        ahead: deque[tuple[LogFile, Future[list[_Row]] | None]] = deque()
-        waiting = iter(self.files)
-        with ThreadPoolExecutor(2) as pool:
-            while True:
-                while len(ahead) < _AHEAD and (file := next(waiting, None)) is not None:
-                    ahead.append((file, pool.submit(self._whole, file) if file.size <= _WHOLE else None))
-                if not ahead:
-                    return
-                file, future = ahead.popleft()
-                yield from future.result() if future else self._regular(file)
-
-    def exact_rows(self) -> Iterator[_Row]:
-        """The records of the files that are not regular, one text each; broken ones go to `bad`."""
-        for file in self.files:
-            if file.id not in self.irregular:
-                continue
-            found = exact(b"".join(self._pieces(file)))
-            if found.problem:
-                self._note(file, found.problem)
-            self.bad.extend((file.id, position, reason) for position, reason in found.bad)
-            for record in found.records:
-                yield file.id, record.position, record.position, record.native_id, b"[%b]" % record.text
-
-    def batches(self, source: Iterator[_Row]) -> Iterator[pa.RecordBatch]:
-        """Rows as Arrow batches of about `_BATCH` bytes. A text that is not UTF-8 makes its file irregular."""
-        held: list[_Row] = []
-        size = 0
-        for row in source:
-            held.append(row)
-            size += len(row[4])
-            if size >= _BATCH:
-                yield self._batch(held)
-                held, size = [], 0
-        if held:
-            yield self._batch(held)
-
-    def _batch(self, held: list[_Row]) -> pa.RecordBatch:
-        try:
-            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:
-            sound = [row for row in held if _is_utf8(row[4])]
-            self.irregular.update({row[0] for row in held} - {row[0] for row in sound})
-            self.irregular.update(row[0] for row in held if row not in sound)
-            held = sound
-            docs = pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
-        columns = list(zip(*(row[:4] for row in held), strict=True)) or [(), (), (), ()]
-        arrays_ = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
-        return pa.record_batch([*arrays_, docs], schema=_TEXT)
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 class CloudTrail:
     """The format `cloudtrail`: `{"Records": [...]}`, a top-level array, or one record (or EventBridge event) a line."""
 
@@ -243,53 +142,48 @@ class CloudTrail:
 
         Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
         """
-        reading = _Reading(files)
-        con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
-        con.execute(query("stage_cloudtrail_tables"))
+        text = pa.string()
         kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
-        partitions = [(row["region"], row["partition"]) for row in rows("partition")]
-        con.register("ct_partition", _table({"region": pa.string(), "partition": pa.string()}, partitions))
-        con.register("ct_event_type", _table({"event_type": pa.string(), "reason": pa.string()}, kinds))
-        self._records(con, reading, reading.regular_rows())
-        self._find_irregular(con, reading)
-        if reading.irregular:
-            ids = sorted(reading.irregular)
-            con.execute("DELETE FROM ct_record WHERE list_contains(?, file_id)", [ids])
-            self._records(con, reading, reading.exact_rows())
-        self._who(con)
-        self._lookups(con, reading)
-        con.execute(query("stage_cloudtrail"))
+        con.register("ct_event_type", _table({"event_type": text, "reason": text}, kinds))
+        con.execute(query("stage_cloudtrail_refusal"))
+        records = cloudtrail_read.read(con, files)
+        con.register("ct_record", records.table)
+        names = ("event_type", "event_source", "event_name", "resource")
+        told = [tuple(row[name] for name in names) for row in rows("mcp_record")]
+        con.register("ct_mcp", _table(dict.fromkeys(names, text), told))
+        con.execute(query("stage_cloudtrail_who"))
+        self._lookups(con, records)
+        con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
+        con.execute(query("stage_cloudtrail_macros"))
+        con.execute(query("stage_cloudtrail_first"))
+        requests = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
+        con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
+        con.execute(query("stage_cloudtrail_resource"))
+        con.register("staged_trail", self._events(con))
+        con.execute(query("stage_cloudtrail_trail"))
         for name in (
-            *("partition", "event_type", "map", "data_action", "shape", "template", "error", "problem", "bad"),
-            *("refused", "layer_name"),
+            *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
+            *("error", "refused", "layer_name", "problem", "bad"),
         ):  # fmt: skip
             con.unregister(f"ct_{name}")
 
     @staticmethod
-    def _records(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iterator[_Row]) -> None:
-        reader = pa.RecordBatchReader.from_batches(_TEXT, reading.batches(source))
-        con.register("ct_text", reader)
-        con.execute(query("stage_cloudtrail_record"))
-        con.unregister("ct_text")
+    def _events(con: duckdb.DuckDBPyConnection) -> pa.Table:
+        """The requests on their resources: read where they lie, each looking up its resources, as the query says.
+
+        DuckDB would turn that round, and copy all of them first.
+        """
+        con.execute("SET disabled_optimizers = 'build_side_probe_side'")
+        try:
+            events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
+        finally:
+            con.execute("RESET disabled_optimizers")
+        return events.select(TRAIL.names).cast(TRAIL)
 
     @staticmethod
-    def _find_irregular(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:
-        """Texts that are not JSON, and records that need the hash of their own text, send their file the exact way."""
-        found = con.execute("SELECT DISTINCT file_id FROM ct_record WHERE native_id IS NULL").fetchall()
-        reading.irregular.update(row[0] for row in found)
-
-    @staticmethod
-    def _who(con: duckdb.DuckDBPyConnection) -> None:
-        """Number the distinct callers, and find what the AWS MCP Server did for whom."""
-        names = ("event_type", "event_source", "event_name", "resource")
-        told = [tuple(row[name] for name in names) for row in rows("mcp_record")]
-        con.register("ct_mcp", _table(dict.fromkeys(names, pa.string()), told))
-        con.execute(query("stage_cloudtrail_who"))
-        con.unregister("ct_mcp")
-
-    @staticmethod
-    def _lookups(con: duckdb.DuckDBPyConnection, reading: _Reading) -> None:
-        """Register the small tables that stage_cloudtrail.sql joins: what the distinct names and error codes mean."""
+    def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:
+        """Register the small tables that the queries join: what the distinct names and error codes mean."""
+        text = pa.string()
         pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
         found = [row for source, name in pairs for row in _map_rows(source, name)]
         typed = [(number, request) for number, (request, row) in enumerate(found) if row["typed"]]
@@ -297,27 +191,26 @@ class CloudTrail:
         con.register("ct_map", pa.Table.from_pylist(mapping, schema=_MAP))
         named = dict.fromkeys(request.action for request, _ in found)
         logged = [(action,) for action in named if observe.data_class(action)]
-        con.register("ct_data_action", _table({"action": pa.string()}, logged))
+        con.register("ct_data_action", _table({"action": text}, logged))
         known = [row for number, request in typed for row in _shape_rows(number, request)]
         con.register("ct_shape", pa.Table.from_pylist(known, schema=_SHAPE))
         ways = [row for number, request in typed for row in _template_rows(number, request)]
         con.register("ct_template", pa.Table.from_pylist(ways, schema=_TEMPLATE))
-        codes = [row[0] for row in con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()]
-        outcomes = [str(error_class(code)) for code in codes]
-        con.register(
-            "ct_error", _table({"code": pa.string(), "outcome": pa.string()}, list(zip(codes, outcomes, strict=True)))
-        )
+        partitions = [(row["region"], row["partition"]) for row in rows("partition")]
+        con.register("ct_partition", _table({"region": text, "partition": text}, partitions))
+        codes = con.execute("SELECT DISTINCT error_code FROM ct_record ORDER BY ALL").fetchall()
+        outcomes = [(code, str(error_class(code))) for (code,) in codes]
+        con.register("ct_error", _table({"code": text, "outcome": text}, outcomes))
         said = con.execute(
             "SELECT DISTINCT refusal.action FROM ct_record WHERE refusal IS NOT NULL ORDER BY ALL"
         ).fetchall()
         refused = [(name, catalogue_case(name), bool(arn_formats(name))) for (name,) in said if is_action(name)]
-        con.register("ct_refused", _table({"named": pa.string(), "action": pa.string(), "typed": pa.bool_()}, refused))
+        con.register("ct_refused", _table({"named": text, "action": text, "typed": pa.bool_()}, refused))
         layers = [(row["phrase"], row["layer"]) for row in rows("deny_layer")]
-        con.register("ct_layer_name", _table({"phrase": pa.string(), "layer": pa.string()}, layers))
-        problems = list(reading.problems.items())
-        con.register("ct_problem", _table({"file_id": pa.int32(), "problem": pa.string()}, problems))
-        bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": pa.string()}
-        con.register("ct_bad", _table(bad, reading.bad))
+        con.register("ct_layer_name", _table({"phrase": text, "layer": text}, layers))
+        con.register("ct_problem", _table({"file_id": pa.int32(), "problem": text}, list(records.problems.items())))
+        bad = {"file_id": pa.int32(), "position": pa.int64(), "reason": text}
+        con.register("ct_bad", _table(bad, records.bad))
 
 
 def _table(types: dict[str, pa.DataType], entries: Sequence[tuple[object, ...]]) -> pa.Table:

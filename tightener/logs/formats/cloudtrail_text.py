@@ -83,56 +83,59 @@ def separator(key: bytes) -> re.Pattern[bytes]:
 def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """JSON arrays of whole records, of about `CHUNK` bytes, from a file's decompressed bytes in pieces.
 
-    Raises IrregularError, also after some arrays, when the text is not regular. Memory: the longest record or a chunk.
+    A file in one piece is copied once, into the arrays. Raises IrregularError, also after some arrays, when the text is
+    not regular. Memory: the longest record, a piece or a chunk.
     """
-    buffer = bytearray()
-    for piece in pieces:
+    whole = next(pieces, b"")
+    buffer = whole if len(whole) >= _HEAD else bytearray(whole)
+    while len(buffer) < _HEAD and (piece := next(pieces, b"")):
         buffer += piece
-        if len(buffer) >= _HEAD:
-            break
-    if b'"detail-type"' in buffer:
+    if buffer.find(b'"detail-type"', 0, CHUNK) >= 0:
         raise IrregularError("wrapped events")
     opening = _OPEN.match(buffer)
     if opening is None:
-        yield from _lines(buffer, pieces)
+        yield from _lines(bytearray(buffer), pieces)
         return
-    close = _CLOSE_OBJECT if opening[1] else _CLOSE_ARRAY
-    start = opening.end()
+    start, close = opening.end(), _CLOSE_OBJECT if opening[1] else _CLOSE_ARRAY
     del opening  # a match keeps the buffer from being cut
-    del buffer[:start]
-    yield from _cut(buffer, pieces, close)
+    yield from _cut(buffer, start, pieces, close)
 
 
-def _cut(buffer: bytearray, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[bytes]:
-    match = _FIRST_KEY.match(buffer)
+def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[bytes]:
+    match = _FIRST_KEY.match(buffer, start)
     split = separator(match[1]) if match else None
     del match
     searched = 0
     while True:
-        while split is not None and len(buffer) > CHUNK:
-            found = split.search(buffer, max(searched, CHUNK // 2))
+        while split is not None and len(buffer) - start > CHUNK:
+            found = split.search(buffer, max(searched, start + CHUNK // 2))
             if found is None:
-                searched = max(0, len(buffer) - 4096)
+                searched = max(start, len(buffer) - 4096)
                 break
-            record_end, next_start = found.start() + 1, found.end()
+            end, following = found.start() + 1, found.end()
             del found
-            yield b"[%b]" % bytes(buffer[:record_end])
-            del buffer[:next_start]
-            searched = 0
+            yield _array(buffer, start, end)
+            start = following
         piece = next(pieces, b"")
         if not piece:
             break
+        if isinstance(buffer, bytes):
+            buffer = bytearray(memoryview(buffer)[start:])
+        else:
+            del buffer[:start]
         buffer += piece
-    end = max(buffer.rfind(b"]"), 0)
+        searched, start = max(0, searched - start), 0
+    end = max(buffer.rfind(b"]", start), start)
     # The bracket that closes the records is the last one of the text; white space may stand before it.
-    tail = close.fullmatch(buffer, end)
-    regular = tail is not None
-    del tail
-    if not regular:
+    if close.fullmatch(buffer, end) is None:
         raise IrregularError("the records are not closed")
-    body = bytes(buffer[:end])
-    if body.strip():
-        yield b"[%b]" % body
+    if buffer[start:end].strip():
+        yield _array(buffer, start, end)
+
+
+def _array(buffer: bytes | bytearray, start: int, end: int) -> bytes:
+    with memoryview(buffer) as view:
+        return b"".join((b"[", view[start:end], b"]"))
 
 
 def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -140,12 +143,14 @@ def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
     if not buffer.lstrip().startswith(b"{"):
         raise IrregularError("no JSON")
     while True:
-        while len(buffer) > CHUNK:
-            end = buffer.find(b"\n", CHUNK // 2)
+        start = 0
+        while len(buffer) - start > CHUNK:
+            end = buffer.find(b"\n", start + CHUNK // 2)
             if end < 0:
                 break
-            yield b"[%b]" % bytes(buffer[:end]).strip().replace(b"\n", b",")
-            del buffer[: end + 1]
+            yield b"[%b]" % bytes(buffer[start:end]).strip().replace(b"\n", b",")
+            start = end + 1
+        del buffer[:start]
         piece = next(pieces, b"")
         if not piece:
             break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import duckdb
@@ -18,6 +18,7 @@ import pyarrow as pa
 from tightener.logs.files import LogFile, read_pieces
 from tightener.logs.formats import lines, spoken, whole
 from tightener.logs.redact import is_secret, leaves, value_pattern
+from tightener.logs.staging import REQUEST
 from tightener.resources import query
 from tightener.services.catalogue import catalogue_case
 from tightener.services.semantics import normalise_path
@@ -87,25 +88,30 @@ def stage_lines(
     con.execute(query("stage_gateway_parse"))
     con.unregister("gw_text")
     con.register("gw_kind", spoken.kinds(con, tools, parsed=parsed))
-    for statement in duckdb.extract_statements(query("stage_gateway_args")):
-        con.execute(statement, {"parsed": parsed, **spoken.PLAIN} if statement.named_parameters else {})
+    _run(con, "stage_gateway_args", {"parsed": parsed, **spoken.PLAIN})
     con.unregister("gw_kind")
     tables = {"gw_id": _ids(con), "gw_leaf": _leaves(con), "gw_spoken": spoken.spoken(con)}
     for name, table in tables.items():
         con.register(name, table)
     con.register("gw_secret", _secrets(con))
-    for statement in duckdb.extract_statements(query("stage_gateway")):
-        wanted = {"source": source, "secret": value_pattern(), "parsed": parsed}
-        con.execute(statement, {name: wanted[name] for name in statement.named_parameters})
+    _run(con, "stage_gateway", {"source": source, "secret": value_pattern(), "parsed": parsed})
     for name in (*tables, "gw_secret"):
         con.unregister(name)
+    if parsed:
+        calls = con.sql(query("stage_gateway_call"), params={"source": source}).to_arrow_table()
+        con.register("staged_call", calls.cast(REQUEST))
     counted = dict(con.execute("SELECT file_id, count(*) FROM gw_line GROUP BY file_id").fetchall())
     commands = {resource for (resource,) in con.execute(_DOTTED).fetchall()}
-    for name in ("gw_line", "gw_entry", "gw_list", "gw_resource"):
+    for name in ("gw_line", "gw_call", "gw_entry", "gw_list", "gw_resource"):
         con.execute(f"DROP TABLE {name}")  # what is in `staged` need not be held twice
     _fold_actions(con, source)
     _normalise(con, source, commands)
     return counted
+
+
+def _run(con: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, object]) -> None:
+    for statement in duckdb.extract_statements(query(name)):
+        con.execute(statement, {parameter: given[parameter] for parameter in statement.named_parameters})
 
 
 def _ids(con: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -24,7 +24,7 @@ from tightener.services.tool_kinds import NO_TOOLS, Tools
 _BATCH = 20_000  # records handed to DuckDB at a time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN = (
-    *("agent", "session", "request_id", "error_code", "service", "action", "resource", "branch"),
+    *("agent", "session", "on_behalf_of", "request_id", "error_code", "service", "action", "resource", "branch"),
     *("decision", "outcome"),
 )
 _MISSING = object()

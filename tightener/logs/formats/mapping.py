@@ -19,8 +19,8 @@ UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0}  # microseconds in one; 
 KINDS = ("jsonl", "csv")
 _TIMES = ("time", "approval_at")
 FIELDS = (
-    *("time", "agent", "session", "id", "request_id", "service", "action", "resource", "branch", "args", "decision"),
-    *("approval", "approval_at", "outcome", "error_code", "enforced", "method", "url"),
+    *("time", "agent", "session", "on_behalf_of", "id", "request_id", "service", "action", "resource", "branch"),
+    *("args", "decision", "approval", "approval_at", "outcome", "error_code", "enforced", "method", "url"),
 )
 _RESULTS: dict[str, tuple[Any, ...]] = {  # what a table of values may translate into
     "decision": ("allow", "deny", "require_approval"),

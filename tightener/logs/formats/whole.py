@@ -23,10 +23,11 @@ from tightener.logs.staging import LINE
 from tightener.resources import query
 from tightener.services.outcomes import error_class_sql
 
-_STEP = 1 << 13
+_STEP = 1 << 15
 _PIECE = 1 << 20  # a whole number of steps
 _FEW = 50  # one doubtful line in so many: from there on a file is quicker read as text
 _BATCH = 10_000
+_BREAK = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,17 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     table = table.append_column("file_id", pa.array(ids)).append_column("position", pa.array(place))
     if len(found) < len(fit):
         table = table.filter(pa.array(np.isin(ids, list(found))))
+    _runs(con, table)
     con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
+
+
+def _runs(con: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
+    """Store what the runs were started for; most logs do not say it, and then nothing is grouped."""
+    if table["on_behalf_of"].null_count < len(table):
+        con.register("gw_told", table.select(["file_id", "sound", "agent", "session", "on_behalf_of"]))
+        con.execute(query("stage_gateway_run"))
+        con.unregister("gw_told")
 
 
 def macros(con: duckdb.DuckDBPyConnection) -> None:
@@ -100,14 +110,17 @@ def doubtful(file: LogFile, whole: Whole) -> Iterator[pa.RecordBatch]:
 def _breaks(path: str) -> _Breaks:
     until: list[int] = []
     seen = 0
-    last = b"\n"
+    piece = bytearray(_PIECE)
+    text, broken = np.frombuffer(piece, np.uint8), np.empty(_PIECE, np.bool_)  # used again: the file may be large
+    last = _BREAK
     with Path(path).open("rb") as file:
-        while piece := file.read(_PIECE):
-            for start in range(0, len(piece), _STEP):
-                seen += piece.count(b"\n", start, start + _STEP)
+        while size := file.readinto(piece):
+            np.equal(text, _BREAK, out=broken)
+            for start in range(0, size, _STEP):
+                seen += int(np.count_nonzero(broken[start : min(start + _STEP, size)]))
                 until.append(seen)
-            last = piece[-1:]
-    return _Breaks(tuple(until), seen + (last != b"\n"))
+            last = piece[size - 1]
+    return _Breaks(tuple(until), seen + (last != _BREAK))
 
 
 def _texts(path: str, breaks: _Breaks, numbers: Sequence[int]) -> Iterator[str]:

@@ -1,0 +1,51 @@
+-- question: what do the parsed records say besides the requests that they make?
+-- grain: a record with more to say (staged_trail_record); file, hour, class and container (staged_trail_shown).
+-- inputs: ct_record; ct_map; staged_trail; ct_data_action (action); ct_layer_name (phrase, layer)
+-- parameters: none
+
+INSERT INTO staged_trail_record BY NAME
+SELECT r.file_id, r.position, r.native_id, r.shared_id, r.elsewhere, r.corrects,
+       COALESCE(l.layer, '') AS denied_by, l.layer IS NOT NULL AND r.refusal.explicit AS explicit
+FROM ct_record AS r
+JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
+WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
+  AND (r.shared_id <> '' OR r.corrects <> '' OR l.layer IS NOT NULL);
+
+-- What the resources of data events lie in. A record of several (a copy, a batch) was logged for one of them, and which one
+-- it does not say: it speaks for none.
+CREATE OR REPLACE TEMP TABLE ct_contained AS
+SELECT file_id, position, min(container) AS container
+FROM (
+    SELECT file_id, position, ct_container(resource) AS container
+    FROM staged_trail
+    WHERE action IN (SELECT action FROM ct_data_action)
+)
+GROUP BY file_id, position
+HAVING min(container) = max(container);
+
+-- A record's own word on what class it is of comes before what is known of its action.
+INSERT INTO staged_trail_shown
+SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
+       CASE WHEN r.idle IS NOT NULL THEN ''
+            WHEN COALESCE(r.data, m.data_class <> '') THEN COALESCE(NULLIF(m.data_class, ''), 'data:' || m.prefix)
+            ELSE m.management_class END,
+       COALESCE(r.read_only, m.reads),
+       CASE WHEN r.idle IS NULL AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(c.container, '') ELSE '' END,
+       count(*)
+FROM ct_record AS r
+JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = r.position
+WHERE r.reject IS NULL AND m.problem IS NULL
+GROUP BY ALL;
+
+DROP VIEW ct_row;
+DROP TABLE ct_contained;
+DROP TABLE ct_named;
+DROP TABLE ct_several;
+DROP TABLE ct_resource;
+DROP TABLE ct_found;
+DROP TABLE ct_scoped;
+DROP TABLE ct_scope;
+DROP VIEW ct_ready;
+DROP TABLE ct_identity;

@@ -1,0 +1,180 @@
+"""CloudTrail's files -> one Arrow table of their records, with what is wrong with them.
+
+Texts of about a megabyte go through one json_transform in DuckDB; what is not laid out the regular way goes record by
+record through cloudtrail_text.exact. An Arrow table takes less to write than one of DuckDB's, and is read by all cores.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from tightener.logs.files import PIECE, LogFile, read_pieces
+from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
+from tightener.resources import query
+
+_BATCH = 1 << 19  # bytes of JSON handed to DuckDB at a time, at least
+_WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
+_PIECE = 16 << 20  # of one read ahead: nearly always the whole file
+_AHEAD = 4
+ROWS = 8192  # of the table that come in one piece: what DuckDB gives one core at a time
+
+_TEXT = pa.schema(
+    [
+        ("file_id", pa.int32()),
+        ("chunk", pa.int64()),
+        ("position", pa.int64()),
+        ("native_id", pa.string()),
+        ("doc", pa.string()),
+    ]
+)
+_Row = tuple[int, int, int | None, str | None, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What some files hold: `table`, the columns of stage_cloudtrail_record.sql, with `position` known and every row
+    numbered (`record`); what was wrong with each file ('' = nothing); broken records as (file, position, reason).
+    """
+
+    table: pa.Table
+    problems: dict[int, str]
+    bad: list[tuple[int, int, str]]
+
+
+def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> Records:
+    """Read the files' records; `con` has ct_event_type and the macros of stage_cloudtrail_refusal.sql.
+
+    Raises what DuckDB makes of an OSError where a file cannot be opened.
+    """
+    reading = _Reading(files)
+    table = _transformed(con, reading, reading.regular_rows())
+    # Texts that are not JSON, and records that need the hash of their own text, send their file the exact way.
+    numbers = table["file_id"].to_numpy()
+    reading.irregular.update(np.unique(numbers[table["native_id"].is_null().to_numpy()]).tolist())
+    table = table.set_column(table.schema.get_field_index("position"), "position", pa.array(_places(table)))
+    if reading.irregular:
+        regular = table.filter(pa.array(~np.isin(numbers, list(reading.irregular))))
+        table = pa.concat_tables([regular, _transformed(con, reading, reading.exact_rows())])
+    table = table.append_column("record", pa.array(np.arange(len(table), dtype=np.int64)))
+    return Records(table, reading.problems, reading.bad)
+
+
+def _transformed(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iterator[_Row]) -> pa.Table:
+    con.register("ct_text", pa.RecordBatchReader.from_batches(_TEXT, reading.batches(source)))
+    try:
+        return con.sql(query("stage_cloudtrail_record")).to_arrow_table(batch_size=ROWS)
+    finally:
+        con.unregister("ct_text")
+
+
+def _places(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The number of each record in its file, in whatever order the records come: by their chunks' lengths."""
+    chunk = (table["file_id"].to_numpy().astype(np.int64) << 32) | table["chunk"].to_numpy()
+    every, which, lengths = np.unique(chunk, return_inverse=True, return_counts=True)
+    before = np.cumsum(lengths) - lengths
+    first = np.searchsorted(every >> 32, every >> 32)  # the first chunk of the same file
+    places: np.ndarray[tuple[int], np.dtype[np.int64]] = (before - before[first])[which] + table["idx"].to_numpy()
+    return places
+
+
+class _Reading:
+    """One pass over some files: the regular texts on the way to DuckDB, and what has to be read again exactly."""
+
+    def __init__(self, files: Sequence[LogFile]) -> None:
+        self.files = files
+        self.problems: dict[int, str] = {file.id: "" for file in files}
+        self.irregular: set[int] = set()
+        self.bad: list[tuple[int, int, str]] = []  # file, position, reason
+
+    def _note(self, file: LogFile, problem: str) -> None:
+        known = self.problems[file.id]
+        if problem not in known:  # a file that is read twice has its problem twice
+            self.problems[file.id] = f"{known}; {problem}" if known else problem
+
+    def _pieces(self, file: LogFile, piece: int = PIECE) -> Iterator[bytes]:
+        return read_pieces(file, lambda problem: self._note(file, problem), piece=piece)
+
+    def _regular(self, file: LogFile, piece: int = PIECE) -> Iterator[_Row]:
+        try:
+            for chunk, doc in enumerate(arrays(self._pieces(file, piece))):
+                yield file.id, chunk, None, None, doc
+        except IrregularError:
+            self.irregular.add(file.id)
+
+    def _whole(self, file: LogFile) -> list[_Row]:
+        return list(self._regular(file, _PIECE))
+
+    def regular_rows(self) -> Iterator[_Row]:
+        """The texts of all files in order; small files are decompressed ahead by two threads (isal frees the GIL)."""
+        ahead: deque[tuple[LogFile, Future[list[_Row]] | None]] = deque()
+        waiting = iter(self.files)
+        with ThreadPoolExecutor(2) as pool:
+            while True:
+                while len(ahead) < _AHEAD and (file := next(waiting, None)) is not None:
+                    ahead.append((file, pool.submit(self._whole, file) if file.size <= _WHOLE else None))
+                if not ahead:
+                    return
+                file, future = ahead.popleft()
+                yield from future.result() if future else self._regular(file)
+
+    def exact_rows(self) -> Iterator[_Row]:
+        """The records of the files that are not regular, one text each; broken ones go to `bad`."""
+        for file in self.files:
+            if file.id not in self.irregular:
+                continue
+            found = exact(b"".join(self._pieces(file)))
+            if found.problem:
+                self._note(file, found.problem)
+            self.bad.extend((file.id, position, reason) for position, reason in found.bad)
+            for record in found.records:
+                yield file.id, record.position, record.position, record.native_id, b"[%b]" % record.text
+
+    def batches(self, source: Iterator[_Row]) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow batches of about `_BATCH` bytes. A text that is not UTF-8 makes its file irregular."""
+        held: list[_Row] = []
+        size = 0
+        for row in source:
+            held.append(row)
+            size += len(row[4])
+            if size >= _BATCH:
+                yield self._batch(held)
+                held, size = [], 0
+        if held:
+            yield self._batch(held)
+
+    def _batch(self, held: list[_Row]) -> pa.RecordBatch:
+        try:
+            docs = _texts(held)
+        except pa.ArrowInvalid:
+            sound = [row for row in held if _is_utf8(row[4])]
+            self.irregular.update(row[0] for row in held if row not in sound)
+            held = sound
+            docs = _texts(held)
+        columns = list(zip(*(row[:4] for row in held), strict=True)) or [(), (), (), ()]
+        arrays_ = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
+        return pa.record_batch([*arrays_, docs], schema=_TEXT)
+
+
+def _texts(held: Sequence[_Row]) -> pa.Array:
+    """The texts of some rows; a single one, as nearly all are, without a copy. Raises ArrowInvalid: it is not UTF-8."""
+    if len(held) != 1:
+        return pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
+    ends = pa.array([0, len(held[0][4])], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(1, ends, pa.py_buffer(held[0][4]))
+    text.validate(full=True)
+    return text
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
