@@ -160,7 +160,8 @@ def suggest(
         typer.Option("--backtest/--no-backtest", help="Say how this way of tightening did on up to 3 past periods."),
     ] = True,
     open_pr: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--open-pr", help="Open or refresh the policy file's request, as `tightener publish` does.")
+        bool,
+        typer.Option("--open-pr", help="Open or refresh the policy file's pull request, as `tightener publish` does."),
     ] = False,
     by: Annotated[
         str | None, typer.Option("--by", help="job: what each of the agent's jobs would be granted as a new agent.")

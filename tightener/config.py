@@ -15,7 +15,7 @@ rejected:                            # suggestions that a person said no to; `ti
 action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also covers, instead of what tightener knows
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
-publish: {github: acme/policies}     # where requests are opened; default: branches of the local repository
+publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Where and how requests are opened. Without `github`, in the local repository."""
+    """Where and how pull requests are opened. Without `github`, in the local repository."""
 
     github: str = ""  # owner/name
     api: str = ""  # of a GitHub Enterprise Server; '' = GITHUB_API_URL, else github.com's
@@ -256,7 +256,7 @@ class _Reader:
             raise self.fail(f"`most_open` must be a number from 1, not {most!r}", "publish", "most_open")
         labels = self._strings(value.get("labels", [LABEL]), "publish", "labels")
         if not labels:
-            raise self.fail("a request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
+            raise self.fail("a pull request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
         return Publish(github, value.get("api", ""), value.get("base", ""), labels, most)
 
     def _data_events(self, value: Any) -> dict[str, date]:

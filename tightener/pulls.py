@@ -1,4 +1,4 @@
-"""The pipeline's answer for a repository: one request a policy file, refreshed in place.
+"""The pipeline's answer for a repository: one pull request a policy file, refreshed in place.
 
 look (what people said so far) -> propose (for each agent of the file) -> draft (one text, one body) -> settle.
 """
@@ -50,7 +50,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A policy file, its repository, and where its request goes."""
+    """A policy file, its repository, and where its pull request goes."""
 
     file: PolicyFile
     git: Git
@@ -63,7 +63,7 @@ def publish(
 ) -> list[Outcome]:
     """Proposes the policy files at their hosts, those first that remove the most risk.
 
-    `agents`: only these, and those that an open request is about already; none = all. Raises TightenerError
+    `agents`: only these, and those that an open pull request is about already; none = all. Raises TightenerError
     (`policy-not-in-base` where a file is not what its base has; else what proposing and the hosts raise).
     """
     drafts = [(place.host, _draft(project, policies, place, agents, terms)) for place in places]
@@ -136,7 +136,7 @@ def _part(
 
 
 def _first(found: Proposal) -> list[str]:
-    """The suggestions that remove the most risk, each with those that it needs, as many as one request holds."""
+    """The suggestions that remove the most risk, each with those that it needs, as many as one pull request holds."""
     taken: list[str] = []
     for one in found.ranked:
         more = [name for name in (*one.requires, one.id) if name not in taken]

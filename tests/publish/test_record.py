@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tightener.publish import record
-from tightener.publish.host import Base, Ended, Request, Seen
+from tightener.publish.host import Base, Ended, PullRequest, Seen
 from tightener.publish.record import Record
 
 DAY = date(2026, 11, 24)
@@ -72,7 +72,7 @@ def test_what_is_no_record_is_none(text: str) -> None:
 
 
 def seen(*ended: Ended, open_: Record | None = None) -> Seen:
-    request = Request("#9", "", body(open_)) if open_ else None
+    request = PullRequest("#9", "", body(open_)) if open_ else None
     return Seen(Base("main", "c", "b"), None, request, ended)
 
 

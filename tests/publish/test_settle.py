@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tightener.publish.commit import Seal, branch_of, opened, sealed
-from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, Request, Seen, Tip
+from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
 from tightener.publish.settle import decide, settle
 
 MOST = 3
@@ -62,7 +62,7 @@ class FakeHost:
         if self.branch:
             one = self.commits[self.branch]
             tip = Tip(self.branch, one.blob, one.seal)
-        request = Request("#1", "", self.body, self.dressed) if self.body is not None else None
+        request = PullRequest("#1", "", self.body, self.dressed) if self.body is not None else None
         base = Base("main", self.main, self.commits[self.main].blob)
         return Seen(base, tip, request, tuple(self.ended), self.others)
 
@@ -220,7 +220,7 @@ def test_branches_are_names_that_git_takes(path: str) -> None:
 
 
 def test_a_person_may_take_the_branch_over_while_nothing_is_left() -> None:
-    seen = Seen(Base("main", "c0", "p0"), Tip("c1", "theirs", None), Request("#1", "", "b"))
+    seen = Seen(Base("main", "c0", "p0"), Tip("c1", "theirs", None), PullRequest("#1", "", "b"))
     plan = decide(seen, draft("", "", 0), MOST)
     assert plan.kind is Kind.HANDS_OFF
     assert "nothing left to propose" in plan.why

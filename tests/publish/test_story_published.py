@@ -17,7 +17,7 @@ from tightener.publish import client
 
 BRANCH = "tightener/policy-yaml-f23324"
 REPORT = ("--agent", "claude-report-03")  # which has two suggestions, and little to read
-BODY = ".tightener/requests/policy-yaml-f23324.md"
+BODY = ".tightener/pull-requests/policy-yaml-f23324.md"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def story(ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def request(out: str) -> dict[str, object]:
     document = json.loads(out)
     assert document["schema"] == "tightener.publish/1"
-    (one,) = document["requests"]
+    (one,) = document["pull_requests"]
     return dict(one)
 
 
@@ -68,7 +68,7 @@ def test_the_story_becomes_the_gold_body_and_a_second_run_changes_nothing(story:
 
 def test_one_agents_part_and_another_that_joins_it(story: Path) -> None:
     code, out, _ = call(story, "suggest", *REPORT, "--open-pr", "--json")
-    (one,) = json.loads(out)["requests"]
+    (one,) = json.loads(out)["pull_requests"]
     assert (code, one["outcome"], one["changes"]) == (0, "opened", 2)
     code, out, _ = call(story, "suggest", "--agent", "claude-invoice-01", "--open-pr", "--no-backtest")
     assert code == 0
@@ -112,7 +112,7 @@ def test_a_policy_that_is_not_committed_is_refused_and_a_dry_run_writes_nothing(
     assert code == 0
     assert f"git update-ref refs/heads/{BRANCH}" in out
     assert (state(story), git(story, "count-objects", "-v")) == before
-    assert not (story / ".tightener" / "requests").exists()
+    assert not (story / ".tightener" / "pull-requests").exists()
     with (story / "policy.yaml").open("a") as file:
         file.write("# more\n")
     code, _, err = call(story, "publish", *REPORT)
@@ -169,7 +169,7 @@ def test_what_is_too_much_for_one_request_waits_for_the_next(story: Path, monkey
     monkeypatch.setattr(bodies, "MOST_CHANGES", 1)
     _, out, _ = call(story, "publish", *REPORT, "--json")
     assert request(out)["changes"] == 1
-    assert "1 more change waits for the next request" in (story / BODY).read_text()
+    assert "1 more change waits for the next pull request" in (story / BODY).read_text()
     git(story, "merge", "-q", "--ff-only", BRANCH)
     _, out, _ = call(story, "publish", *REPORT, "--json")
     assert (request(out)["outcome"], request(out)["changes"]) == ("opened", 1)

@@ -1,4 +1,4 @@
-"""The commands that put proposals before people: where the requests go, and what is said of them."""
+"""The commands that put proposals before people: where the pull requests go, and what is said of them."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from tightener.report.terminal import Printer
 def publish(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool) -> None:
     """tightener publish"""
     project = project_of(ctx, asked, now)
-    done = requests(ctx, project, asked, agents, now, dry=dry)
+    done = pull_requests(ctx, project, asked, agents, now, dry=dry)
     if ctx.json:
-        ctx.answer({"schema": "tightener.publish/1", "dry_run": dry, "requests": [document(one) for one in done]})
+        ctx.answer({"schema": "tightener.publish/1", "dry_run": dry, "pull_requests": [document(one) for one in done]})
     else:
         words(ctx.words, done)
 
 
-def requests(
+def pull_requests(
     ctx: Context, project: Project, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool
 ) -> list[Outcome]:
-    """Opens, refreshes or closes the requests that the agents' policy files need. Nothing is written with `dry`."""
+    """Opens, refreshes or closes the pull requests of the agents' policy files. Nothing is written with `dry`."""
     policies = policies_of(project, asked)
     for agent in agents:
         pipeline.agent_of(policies, agent)
     shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
-    folder = ctx.database_of(project.config).parent / "requests"
+    folder = ctx.database_of(project.config).parent / "pull-requests"
     terms = pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
@@ -74,7 +74,7 @@ def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> 
 
 
 def document(one: Outcome) -> dict[str, Any]:
-    """One request for `--json`."""
+    """One pull request for `--json`."""
     return {
         "file": one.path,
         "branch": one.branch,
@@ -87,7 +87,7 @@ def document(one: Outcome) -> dict[str, Any]:
 
 
 def words(out: Printer, done: Sequence[Outcome]) -> None:
-    """A line for each request, and where to read it."""
+    """A line for each pull request, and where to read it."""
     for one in done:
         out.line(f"{one.path}: {one.kind.value}: {one.why}")
         if one.place:

@@ -76,11 +76,11 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
     proposal = pipeline.propose(project, study_of(project, asked, now), only)
     if shape.open_pr and not ctx.json:
         terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
-    opened = publishing.requests(ctx, project, asked, [asked.agent], now, dry=False) if shape.open_pr else []
+    opened = publishing.pull_requests(ctx, project, asked, [asked.agent], now, dry=False) if shape.open_pr else []
     if ctx.json:
         answer = payload.proposal(proposal)
-        requests = {"requests": [publishing.document(one) for one in opened]} if shape.open_pr else {}
-        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None, **requests})
+        pulls = {"pull_requests": [publishing.document(one) for one in opened]} if shape.open_pr else {}
+        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None, **pulls})
     elif shape.open_pr:
         ctx.words.line()
         publishing.words(ctx.words, opened)

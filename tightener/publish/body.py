@@ -19,7 +19,7 @@ from tightener.tighten.suggestion import Suggestion, compose
 from tightener.tighten.wording import count, listing, scope
 
 MOST = 58_000  # characters; GitHub takes 65,536
-MOST_CHANGES = 80  # in one request, so that each is named, can be ticked off, and is read
+MOST_CHANGES = 80  # in one pull request, so that each is named, can be ticked off, and is read
 _LINES = 40  # of a list
 _AGENTS = 20  # of the numbers
 _CELL, _LINE, _NAME = 220, 300, 120  # characters, written
@@ -128,7 +128,7 @@ def _sentence(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str
     if waiting:
         yield ""
         yield (
-            f"{count(waiting, 'more change')} {'waits' if waiting == 1 else 'wait'} for the next request: one request"
+            f"{count(waiting, 'more change')} {'waits' if waiting == 1 else 'wait'} for the next pull request: one"
             f" proposes at most {MOST_CHANGES}, those that remove the most risk."
         )
 
@@ -272,7 +272,7 @@ def _keep(parts: Sequence[Part]) -> Iterator[str]:
     yield from ("", "### Keep a grant", "")
     found = next(((part, one) for part in parts for one in part.proposal.ranked), None)
     yield (
-        "Say so in `tightener.yaml`, with an owner and a last day, and it leaves this request at the next refresh."
+        "Say so in `tightener.yaml`, with an owner and a last day, and it leaves this pull request at the next refresh."
         " For example:"
     )
     yield ""
@@ -299,7 +299,8 @@ def _accept(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str]:
     yield from ("", "### Take a part of it", "")
     yield (
         "Untick what should stay as it is: it leaves the diff at the next refresh (`tightener publish`), and merging"
-        " the rest says no to it for 90 days. A box ticked again comes back. Closing the request says no to all of it."
+        " the rest says no to it for 90 days. A box ticked again comes back. Closing the pull request says no to all"
+        " of it."
     )
     yield ""
     yield from (f"- [x] {code(c.one.id)} {short(c.one.title, _CELL)}" for c in changes)
@@ -312,8 +313,8 @@ def _accept(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str]:
 def _undo() -> Iterator[str]:
     yield from ("", "### Undo", "")
     yield (
-        "After merging: the button *Revert* of this request, or `git revert` of the merge. Nothing else has to be put"
-        " back: the policy file is all that changes."
+        "After merging: the button *Revert* of this pull request, or `git revert` of the merge. Nothing else has to"
+        " be put back: the policy file is all that changes."
     )
 
 
@@ -324,7 +325,7 @@ def _record(about: Context) -> Iterator[str]:
         ("policy", code(about.path)),
         ("requester", f"tightener {prose(about.version)}, run by {short(about.requester, _NAME, code)}"),
         ("rationale", "least privilege: what was granted and, on evidence, is not needed"),
-        ("reviewer", f"{owners} (CODEOWNERS)" if owners else "whoever approves this request"),
+        ("reviewer", f"{owners} (CODEOWNERS)" if owners else "whoever approves this pull request"),
         ("policy before, SHA-256", code(about.before)),
         ("policy after, SHA-256", code(about.after)),
         ("logs", f"{count(about.logs[0], 'file')}, {code(about.logs[1])} (`tightener sql log_digest`)"),

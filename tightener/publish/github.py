@@ -1,4 +1,4 @@
-"""Requests on GitHub: branches and commits through the Git data API, no checkout and no push from here."""
+"""Pull requests on GitHub: branches and commits through the Git data API, no checkout and no push from here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tightener.errors import TightenerError
 from tightener.publish import owners, record
 from tightener.publish.client import Api
 from tightener.publish.commit import opened, sealed
-from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, Request, Seen, Tip
+from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
 
 _PREFIX = "tightener/"  # of our branches
 _SAID = 200  # characters of what a person wrote when closing
@@ -38,7 +38,7 @@ class GitHubHost:
         return Seen(
             base,
             self._tip(path, branch),
-            self._request(mine) if mine else None,
+            self._pull_request(mine) if mine else None,
             tuple(self._ended(branch)),
             sum(one["head"]["ref"] != branch for one in ours),
         )
@@ -61,8 +61,8 @@ class GitHubHost:
         if plan.parents:
             self._commit(plan, draft, seen)
         if seen.open is None:
-            request, notes = self._open(draft, seen.base.branch)
-            return request.place, [*notes, *self._dress(request, draft)]
+            opened_, notes = self._open(draft, seen.base.branch)
+            return opened_.place, [*notes, *self._dress(opened_, draft)]
         if seen.open.body.rstrip() != draft.body.rstrip():
             self.api.write("PATCH", self._at(f"/pulls/{seen.open.name[1:]}"), {"body": draft.body})
         return seen.open.place, () if seen.open.dressed else self._dress(seen.open, draft)
@@ -108,12 +108,12 @@ class GitHubHost:
         home = pull["head"]["repo"]
         return bool(home) and home["full_name"] == self.repository and pull["head"]["ref"].startswith(_PREFIX)
 
-    def _request(self, pull: Mapping[str, Any]) -> Request:
+    def _pull_request(self, pull: Mapping[str, Any]) -> PullRequest:
         has = {label["name"] for label in pull["labels"]}
-        return Request(f"#{pull['number']}", pull["html_url"], _lines(pull["body"]), has.issuperset(self.labels))
+        return PullRequest(f"#{pull['number']}", pull["html_url"], _lines(pull["body"]), has.issuperset(self.labels))
 
     def _ended(self, branch: str) -> Iterator[Ended]:
-        """The requests of a branch that were closed in the last 90 days."""
+        """The pull requests of a branch that were closed in the last 90 days."""
         owner = self.repository.partition("/")[0]
         pulls = self.api.pages(self._at("/pulls"), state="closed", head=f"{owner}:{branch}")
         for pull in pulls:
@@ -151,7 +151,7 @@ class GitHubHost:
             move = {"sha": commit["sha"], "force": False}
             self.api.write("PATCH", self._at(f"/git/refs/heads/{quote(draft.branch)}"), move)
 
-    def _open(self, draft: Draft, base: str) -> tuple[Request, list[str]]:
+    def _open(self, draft: Draft, base: str) -> tuple[PullRequest, list[str]]:
         said = {"title": draft.title, "head": draft.branch, "base": base, "body": draft.body}
         stand_in = {"number": 0, "html_url": "", "body": draft.body, "labels": []}
         if draft.unsure:
@@ -161,15 +161,15 @@ class GitHubHost:
                 if "draft" not in error.message.lower():
                     raise
             else:
-                return self._request(pull), ["opened as a draft, because its evidence is thin"]
+                return self._pull_request(pull), ["opened as a draft, because its evidence is thin"]
         pull = self.api.write("POST", self._at("/pulls"), said, stand_in)
         thin = ["its evidence is thin, and this repository has no drafts"] if draft.unsure else []
-        return self._request(pull), thin
+        return self._pull_request(pull), thin
 
-    def _dress(self, request: Request, draft: Draft) -> list[str]:
+    def _dress(self, pull: PullRequest, draft: Draft) -> list[str]:
         """Reviewers first: the labels say that nothing is missing."""
         notes = []
-        number = request.name[1:]
+        number = pull.name[1:]
         named = [one[1:] for one in self.reviewers(draft.path) if one.startswith("@")]
         people = [one for one in named if "/" not in one]
         teams = [one.partition("/")[2] for one in named if "/" in one]

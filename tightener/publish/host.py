@@ -21,7 +21,7 @@ class Again(TightenerError):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The branch that a request asks to change, and Git's name of the policy file there ('' = it is not there)."""
+    """The branch that a pull request asks to change, and Git's name of the policy file there ('' = it is not there)."""
 
     branch: str
     commit: str
@@ -30,7 +30,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The last commit of a request's branch, with Git's name of the policy file in it.
+    """The last commit of a pull request's branch, with Git's name of the policy file in it.
 
     With a seal, tightener made it and nobody has changed it since then; else it is a person's.
     """
@@ -41,8 +41,8 @@ class Tip:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """An open request. `dressed`: it has its labels, so nothing is missing behind an interruption."""
+class PullRequest:
+    """An open pull request. `dressed`: it has its labels, so nothing is missing behind an interruption."""
 
     name: str  # #7, or a file's name
     place: str  # where to read it
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A request that was closed, or merged, on a day. `said`: what a person wrote last."""
+    """A pull request that was closed, or merged, on a day. `said`: what a person wrote last."""
 
     name: str
     body: str
@@ -68,9 +68,9 @@ class Seen:
 
     base: Base
     tip: Tip | None = None
-    open: Request | None = None
+    open: PullRequest | None = None
     ended: tuple[Ended, ...] = ()
-    others_open: int = 0  # requests of tightener's about other files
+    others_open: int = 0  # pull requests of tightener's about other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ class Draft:
 
 
 class Kind(StrEnum):
-    """What becomes of a request."""
+    """What becomes of a pull request."""
 
     OPENED = "opened"
     REFRESHED = "refreshed"
     UNCHANGED = "unchanged"
     CLOSED = "closed"
-    CLEARED = "branch removed"  # one without a request
+    CLEARED = "branch removed"  # one without a pull request
     HANDS_OFF = "left to people"
     WAITING = "waiting"  # too many are open
     NOTHING = "nothing to propose"
@@ -126,13 +126,13 @@ class Outcome:
 
 
 class Host(Protocol):
-    """A place for requests."""
+    """A place for pull requests."""
 
     def look(self, path: str, branch: str) -> Seen:
         """What there is about one policy file. Raises TightenerError where the host cannot be asked."""
 
     def carry_out(self, plan: Plan, draft: Draft, seen: Seen) -> tuple[str, Sequence[str]]:
-        """Does what was decided; returns where the request is, and sentences on what else a person should know.
+        """Does what was decided; returns where the pull request is, and sentences on what else a person should know.
 
         Raises Again where something else has happened meanwhile; whatever was done until then stands, and looking again
         shows it.

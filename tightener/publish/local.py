@@ -1,4 +1,4 @@
-"""Requests without any server: a branch and its commits in the policy's own repository, and the body in a file."""
+"""Pull requests without any server: a branch and its commits in the policy's own repository, and the body in a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tightener.errors import TightenerError
 from tightener.publish import owners, record
 from tightener.publish.commit import sealed
 from tightener.publish.git import Git
-from tightener.publish.host import Base, Draft, Ended, Kind, Plan, Request, Seen, Tip
+from tightener.publish.host import Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LocalHost:
         ended = self._ended(file, body, known, base, tip)
         if ended is not None:
             return Seen(base, tip, None, (*past, ended))
-        return Seen(base, tip, Request(file.name, str(file), body), tuple(past))
+        return Seen(base, tip, PullRequest(file.name, str(file), body), tuple(past))
 
     def _base(self, path: str) -> Base:
         branch = self.base_branch or self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
@@ -50,7 +50,7 @@ class LocalHost:
         return Base(branch, commit, self.git.blob(commit, path))
 
     def _ended(self, file: Path, body: str, known: record.Record, base: Base, tip: Tip | None) -> Ended | None:
-        """How an open request was found to have ended: its text has reached the base, or its branch is gone."""
+        """How an open pull request was found to have ended: its text has reached the base, or its branch is gone."""
         today = self.now.date()
         if known.state:
             return Ended(file.name, body, date.fromisoformat(known.day), known.state == record.MERGED)
@@ -68,7 +68,7 @@ class LocalHost:
                 how = (
                     "was merged" if one.merged else "was closed without merging: a no to what it proposed, for 90 days"
                 )
-                self._file_away(draft.branch, record.ended(one.body, state, one.day, f"This request {how}."))
+                self._file_away(draft.branch, record.ended(one.body, state, one.day, f"This pull request {how}."))
         if plan.kind in {Kind.CLOSED, Kind.CLEARED}:
             return self._close(plan, draft, seen)
         if plan.kind not in {Kind.OPENED, Kind.REFRESHED}:
@@ -115,7 +115,7 @@ class LocalHost:
         return self.folder / f"{branch.rpartition('/')[2]}.md"
 
     def _filed(self, branch: str) -> Iterator[tuple[Path, Ended]]:
-        """The requests that have ended, oldest first."""
+        """The pull requests that have ended, oldest first."""
         file = self._file(branch)
         number = 1
         while (body := _read(old := file.with_suffix(f".{number}.md"))) is not None:
@@ -125,7 +125,7 @@ class LocalHost:
             number += 1
 
     def _file_away(self, branch: str, body: str) -> str:
-        """Moves the body of a request that has ended out of the way of the next one."""
+        """Moves the body of a pull request that has ended out of the way of the next one."""
         file = self._file(branch)
         number = 1
         while (old := file.with_suffix(f".{number}.md")).exists():
@@ -150,7 +150,7 @@ def _read(file: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise TightenerError(
-            f"cannot read {file}", slug="unreadable", hint="it is a request's body: repair or remove it"
+            f"cannot read {file}", slug="unreadable", hint="it is a pull request's body: repair or remove it"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a request's body is made of: one part an agent, its proposal, and how sure one can be of it."""
+"""What a pull request's body is made of: one part an agent, its proposal, and how sure one can be of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BROKEN = 0.001  # of the calls of past periods
 @dataclass(frozen=True, slots=True)
 class Part:
     """One agent's proposal. `tried`: how this way of tightening did on the past, in words, and of how many calls it
-    would have refused how many; `unticked`: left out by people; `waiting`: changes left for the next request."""
+    would have refused how many; `unticked`: left out by people; `waiting`: changes left for the next one."""
 
     proposal: Proposal
     tried: str
@@ -47,7 +47,7 @@ class Context:
     blob: str  # Git's name of the proposed file
     standings: Mapping[str, str]  # suggestion id -> standing, of those taken and those left out by people
     silent: tuple[str, ...] = ()  # sentences on agents of the file that nothing can be said about
-    said_before: Record = field(default_factory=Record)  # by the open request: what was unticked there stays so
+    said_before: Record = field(default_factory=Record)  # by the open pull request: what was unticked there stays so
 
 
 def doubts(part: Part) -> list[str]:

@@ -1,6 +1,7 @@
 """What a pull request remembers about itself: a hidden comment at the end of its own body, and the boxes of its list.
 
-Nothing is kept elsewhere, so nothing can be lost or disagree: whoever sees the request sees what tightener knows of it.
+Nothing is kept elsewhere, so nothing can be lost or disagree: whoever sees the pull request sees what
+tightener knows of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tightener.publish.markdown import prose
 from tightener.tighten.compare import Comparison
 from tightener.tighten.suggestion import Suggestion
 
-NO_DAYS = 90  # how long a no on a request holds
+NO_DAYS = 90  # how long a no on a pull request holds
 CLOSED, MERGED, REFUSED = "closed", "merged", "refused"  # by tightener, by a person, without merging
 _NAME = 200  # characters of who had it opened
 _MARK = "<!-- tightener:"
@@ -26,8 +27,8 @@ _BOX = re.compile(r"^\s*[-*+] \[([ xX])\] <code>([a-z-]+-[0-9a-f]{6})</code>", r
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The agents and suggestions that a request is about. `taken` are in its diff, `unticked` a person took out; each
-    by id, with the standing of its grants at that time."""
+    """The agents and suggestions that a pull request is about. `taken` are in its diff, `unticked` a person took out;
+    each by id, with the standing of its grants at that time."""
 
     agents: tuple[str, ...] = ()
     taken: Mapping[str, str] = field(default_factory=dict)
@@ -97,17 +98,17 @@ def read(body: str) -> Record | None:
 
 
 def ended(body: str, state: str, day: date, why: str) -> str:
-    """The body of a request that has ended: why, then what it was."""
+    """The body of a pull request that has ended: why, then what it was."""
     record = read(body) or Record()
     rest = body[: body.rfind(_MARK)].rstrip("\n") if _MARK in body else body
     return f"**{prose(why)}**\n\n---\n\n{rest}\n\n{hidden(replace(record, state=state, day=day.isoformat()))}\n"
 
 
 def refused(seen: Seen, today: date) -> dict[str, No]:
-    """Suggestion's id -> a person's no: unticked in the open request, or in one that was closed in the last 90 days.
+    """Suggestion's id -> a person's no: unticked in the open one, or in one that was closed in the last 90 days.
 
-    A request that a person closed without merging is a no to all that it proposed; of one that was merged, or that
-    tightener closed itself, only what was unticked in it. The newest request that names a suggestion counts.
+    A pull request that a person closed without merging is a no to all that it proposed; of one that was merged, or that
+    tightener closed itself, only what was unticked in it. The newest pull request that names a suggestion counts.
     """
     found: dict[str, No] = {}
     for ended in sorted(seen.ended, key=lambda one: one.day):

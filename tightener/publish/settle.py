@@ -32,7 +32,8 @@ def decide(seen: Seen, draft: Draft, most_open: int) -> Plan:
     if not seen.open and seen.others_open >= most_open:
         are = "is" if seen.others_open == 1 else "are"
         return Plan(
-            Kind.WAITING, f"{count(seen.others_open, 'request')} {are} open already, and {most_open} may be (most_open)"
+            Kind.WAITING,
+            f"{count(seen.others_open, 'pull request')} {are} open already, and {most_open} may be (most_open)",
         )
     if tip is None:
         parents: tuple[str, ...] = (base.commit,)
