@@ -282,6 +282,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "403 long":
                 late = str(int(time.time()) + 3600)
                 raise Refused(403, "API rate limit exceeded for user.", {"X-RateLimit-Reset": late})
+            case "403 weak":
+                raise Refused(403, "Resource not accessible by personal access token")
+            case "429":
+                raise Refused(429, "Too many requests")
             case "422":
                 raise Refused(422, "Reference already exists")
             case "timeout":

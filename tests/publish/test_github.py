@@ -263,7 +263,14 @@ def test_a_network_that_dies_at_any_call_loses_nothing(step: str) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "slug"),
-    [("500", "github-unreachable"), ("drop", "github-unreachable"), ("403 long", "github-rate-limit")],
+    [
+        ("500", "github-unreachable"),
+        ("drop", "github-unreachable"),
+        ("403 long", "github-rate-limit"),
+        ("429", "github-rate-limit"),
+        ("403 weak", "github-forbidden"),
+        ("422", "github-refused"),
+    ],
 )
 def test_what_lasts_is_said_in_clear_words(github: GitHub, host: GitHubHost, fault: str, slug: str) -> None:
     github.fault = lambda number, verb: fault

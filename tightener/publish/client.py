@@ -79,11 +79,7 @@ class Api:
                 verb, path, parameters=dict(query or {}), input=None if body is None else dict(body)
             )
         except RateLimitExceededException as error:
-            raise TightenerError(
-                f"GitHub's rate limit is used up: {_said(error)}",
-                slug="github-rate-limit",
-                hint="run this again later; what was written so far stands, and the next run goes on from there",
-            ) from error
+            raise _used_up(error) from error
         except GithubException as error:
             if missing and error.status == 404:
                 return None
@@ -125,6 +121,8 @@ def _explained(error: GithubException, verb: str, path: str) -> TightenerError:
         return TightenerError(
             "GitHub does not accept the token", slug="github-token", hint="set GITHUB_TOKEN to one that is valid"
         )
+    if error.status == 429:
+        return _used_up(error)
     if error.status in {403, 451}:
         return TightenerError(
             f"the token may not do this: {what}: {_said(error)}",
@@ -144,6 +142,14 @@ def _explained(error: GithubException, verb: str, path: str) -> TightenerError:
         f"GitHub answered {error.status} to {what}: {_said(error)}",
         slug="github-unreachable",
         hint="run this again: it goes on from what has arrived",
+    )
+
+
+def _used_up(error: GithubException) -> TightenerError:
+    return TightenerError(
+        f"GitHub's rate limit is used up: {_said(error)}",
+        slug="github-rate-limit",
+        hint="run this again later; what was written so far stands, and the next run goes on from there",
     )
 
 
