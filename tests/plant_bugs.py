@@ -593,7 +593,7 @@ BUGS: tuple[Bug, ...] = (
         "tightener/pipeline.py",
         "return (kept, failed) if not kept or not _reason(found, kept) else",
         "return (kept, failed) if True else",
-        "tests/properties",
+        "tests/test_composition.py",
     ),
     Bug(
         "a backtest learns from what was logged later",

@@ -14,6 +14,7 @@ from tightener.model import Effect, Window
 from tightener.policy import document
 from tightener.results import Proposal
 from tightener.tighten import moves
+from tightener.tighten.risk import risk
 from tightener.tighten.suggestion import Suggestion
 
 BUCKET = "arn:aws:s3:::b/logs/"
@@ -103,9 +104,9 @@ def replace_day(use: Use, day: int) -> Use:
 @pytest.mark.parametrize(("days", "new"), [(27, 0), (28, 1)])
 def test_nothing_is_new_where_too_little_came_before(days: int, new: int) -> None:
     day = (LAST - date(1970, 1, 1)).days
-    call = moves.Call(1, f"{BUCKET}x", "", 1, exercised=True, first=day, last=day, session=1)
+    call = moves.Call(1, f"{BUCKET}x", "", 1, exercised=True, first=day, last=day, session=1, one_session=True)
     window = Window(LAST - timedelta(days=days - 1), LAST)
-    assert len(moves._new("aws", [call], [call], window)) == new
+    assert len(moves._new("aws", [(call, risk("aws", "s3:DeleteObject"))], [call], window)) == new
 
 
 def test_a_new_value_of_an_argument_whose_values_recur() -> None:
@@ -115,6 +116,20 @@ def test_a_new_value_of_an_argument_whose_values_recur() -> None:
     odd = Use("tools", "send_email", "to=mallory", day=DAYS - 5)
     (one,) = asks(proposal(rules, [*usual, *texts, odd]))
     assert (one.kind, one.edit.asks[0].resources) == ("ask_about_new", ("to=mallory",))
+
+
+def test_what_one_session_does_twice_or_to_several_is_as_new() -> None:
+    rules = "    allow:\n      - {service: tools, actions: [send_email]}\n"
+    usual = [Use("tools", "send_email", f"to={name}", day=day) for day in range(DAYS) for name in ("dana", "bob")]
+    odd = [Use("tools", "send_email", f"to={n}", day=DAYS - 5, minute=m) for m, n in enumerate(("x", "y", "x"))]
+    found = asks(proposal(rules, [*usual, *odd]))
+    assert [(one.kind, one.edit.asks[0].resources) for one in found] == [
+        ("ask_about_new", ("to=x",)),
+        ("ask_about_new", ("to=y",)),
+    ]
+    assert "by one session" in found[0].why
+    many = [Use("tools", "send_email", f"to=x{n}", day=DAYS - 5, minute=n) for n in range(9)]
+    assert not asks(proposal(rules, [*usual, *many])), "a letter to all"
 
 
 def test_a_push_to_main_moves_and_the_others_stay() -> None:

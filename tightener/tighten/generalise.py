@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from tightener.policy.patterns import contains, to_regex
 from tightener.tighten.arguments import Argument, Held, Kind, hold
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
-from tightener.tighten.rollup import Group, Groups, Heads, TooMany, roll_up
+from tightener.tighten.rollup import FEW, Group, Groups, Heads, TooMany, roll_up
 from tightener.tighten.segments import LINES, Schema, Seen, family, is_sensitive
 from tightener.tighten.slots import ANY, SENSITIVE, SPACE, agrees, slot
 from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Trie
 
+FEWEST_SESSIONS = 20  # before what one of them did alone is no more than that
 _WILD = re.compile(r"[*?]")
 _NAME = re.compile(r"[^=/:\s]*=")
 
@@ -85,13 +86,18 @@ def covered(dimension: str, heads: Heads, others: Sequence[Argument] = ()) -> li
 
 def _cover(dimension: str, heads: Heads, held: Mapping[str, tuple[Held, Sequence[Group]]]) -> list[Reason]:
     until = max(group.last for groups in heads.values() for group in groups.values())
+    several = _several(dimension, heads)
     left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
     found: dict[str, dict[tuple[str, tuple[str, ...]], Reason]] = {}
     for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
         head, schema = key
         argument = head.partition("=")[0] + "=" if schema.is_argument else ""
         if argument not in held:
-            made = [_left_over(argument)] if key in left else _under(dimension, head, schema, groups, until)
+            made = (
+                [_left_over(argument)]
+                if key in left
+                else _under(dimension, head, schema, groups, until, several=several)
+            )
             found.setdefault(argument, {}).update(((one.pattern, one.within), one) for one in made)
     for argument, (known, its) in held.items():
         found[argument] = {(one.pattern, ()): one for one in _held(argument, known, its)}
@@ -133,7 +139,7 @@ def _ends(head: str, schema: Schema, groups: Groups) -> bool:
     return fitting >= AGREEMENT * sum(number for _, number in births)
 
 
-def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int) -> list[Reason]:
+def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int, *, several: bool) -> list[Reason]:
     """What covers the values of one head."""
     argument = head.partition("=")[0] + "=" if schema.is_argument else ""
     if _WILD.search(argument or head):
@@ -149,7 +155,10 @@ def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int
     protected = dimension == "branch" and is_sensitive(dimension, head.rstrip("/"))
     found: list[Reason] = []
     number = sum(group.number for group in groups.values())
-    for piece in Trie(head, schema.separator, dimension, until, number).pieces(groups):
+    pieces = Trie(head, schema.separator, dimension, until, number).pieces(groups)
+    if several:
+        pieces = [one for piece in pieces for one in _named(head, schema.separator, piece, groups, number)]
+    for piece in pieces:
         text = written(head + piece.text)
         if text is None or piece.why is Why.GRANTED or (protected and piece.why not in {Why.LISTED, Why.NUMBERED}):
             found.append(_left_over(argument, [head + row for row in piece.rows]))
@@ -191,6 +200,33 @@ def _listed(argument: str, rows: Sequence[Seen], why: Why) -> list[Reason]:
         for text, row in zip(texts, rows, strict=True)
         if text is not None
     ]
+
+
+def _several(dimension: str, heads: Heads) -> bool:
+    """Whether there is so much use that what one session did alone says nothing of the rest.
+
+    Many sessions brought something new, or something is used again and again. For branches that is not enough: beside
+    `main` the others come and go, and the first of them is no odd one out.
+    """
+    every = [group for groups in heads.values() for group in groups.values()]
+    sessions = {row.session for group in every for _, row in group.births.values() if row}
+    return len(sessions) >= FEWEST_SESSIONS or (dimension == "resource" and any(group.steady for group in every))
+
+
+def _named(head: str, separator: re.Pattern[str], piece: Piece, groups: Groups, number: int) -> list[Piece]:
+    """A piece of which nothing can be said, by the names behind it where one session alone used them, beside many.
+
+    Else that session, which may have been talked into it, would leave a wildcard. What says a date comes again with
+    another, so it stays where others use the same guarded part.
+    """
+    rows = [(text, row) for text in piece.rows for row in groups[text].few]
+    if piece.why is not Why.THIN or len(rows) > FEW or len({row.session for _, row in rows}) > 1:
+        return [piece]
+    if rows[0][1].session < 0 or (
+        len(rows) < number and any(slot(name) for _, row in rows for name in separator.split(row.value))
+    ):
+        return [piece]
+    return [Piece(row.value[len(head) :], Why.RARE, (text,)) for text, row in rows]
 
 
 def _left_over(argument: str, texts: Sequence[str] = ()) -> Reason:

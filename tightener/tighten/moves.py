@@ -4,8 +4,9 @@ Three reasons, each an edit kind of its own in rules/:
 
 - `ask_first`: an action whose class always asks (deletions, payments, permissions) is used outright;
 - `ask_in_bursts`: one whose class asks where it is rare comes in at most one burst a week;
-- `ask_about_new`: a risky request was made once, in the last fortnight, on something that nothing else touched. It
-  moves literally, for a person to look at: a poisoned log must widen nothing, and what is in use is never dropped.
+- `ask_about_new`: a risky request was made by one session, in the last fortnight, on something that nothing else
+  touched. It moves literally, for a person to look at: a poisoned log must widen nothing, and what is in use is never
+  dropped.
 
 Plain reads, lists and writes never move. Where a person would be asked too often nothing moves, since whoever has to
 say yes fifty times a week no longer looks; the checklist names what is left.
@@ -32,6 +33,7 @@ from tightener.tighten.segments import Seen, fixed_head, merged
 ASK_FIRST, IN_BURSTS, NEW = "ask_first", "ask_in_bursts", "ask_about_new"
 MOST_A_WEEK = 10  # approvals: two a working day
 NEW_DAYS = 14  # what was first seen in the last so many days is new
+MOST_NEW = 8  # new things of one session that are asked about one by one: more are no odd ones out
 BURST_PAUSE = 30 * 60  # seconds without use that end a burst
 TTLS = (("15m", 900), ("30m", 1800), ("1h", 3600), ("2h", 7200), ("4h", 14400), ("8h", 28800))
 _EPOCH = date(1970, 1, 1)
@@ -51,6 +53,7 @@ class Call:
     partial: str = ""  # the dimensions that the log hides, where there is a pattern instead of a value
     session: int = -1  # that used it first; -1 where that is no evidence
     days: int = 0  # of its use, as `Seen` has them
+    one_session: bool = False  # no other session made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,7 @@ def _groups(grant: Grant, calls: Sequence[Call], window: Window, *, partly: bool
             risky.setdefault((bool(found.resource), bool(found.branch)), []).append((call, found))
     groups = []
     for (by_resource, by_branch), members in risky.items():
-        new = [] if partly else _new(service, [call for call, _ in members], calls, window)
+        new = [] if partly else _new(service, members, calls, window)
         for call in new:
             scope = _literal(text, body, call)
             if scope is not None:
@@ -223,10 +226,11 @@ def _inside(risky: Sequence[str], granted: tuple[str, ...] | None, values: Seque
     return tuple(found)
 
 
-def _new(service: str, risky: Sequence[Call], every: Sequence[Call], window: Window) -> list[Call]:
-    """The calls made once, in the last days of the window, on something that no other call of the grant touched.
+def _new(service: str, risky: Sequence[tuple[Call, Risk]], every: Sequence[Call], window: Window) -> list[Call]:
+    """The calls of one session, in the last days of the window, on something that no other call of the grant touched.
 
-    Of a tool's argument whose values recur, any value that does not is such a thing.
+    Of a tool's argument whose values recur, any value that does not is such a thing. A few of them move one by one
+    where their class is asked about only where it is rare: what always asks is asked about together.
     """
     if window.days < 2 * NEW_DAYS:
         return []  # too little came before for anything to be new beside it
@@ -236,12 +240,17 @@ def _new(service: str, risky: Sequence[Call], every: Sequence[Call], window: Win
         key = (fixed_head(service, "resource", call.resource), fixed_head(service, "branch", call.branch))
         groups.setdefault(key, []).append(call)
     found = []
+    kinds = {call.id: risk.kind for call, risk in risky}
     for key, group in groups.items():
-        once = [call for call in group if call.exercised and call.uses == 1 and call.first > edge]
-        others = [call for call in group if call not in once]
+        lone = [c for c in group if c.exercised and c.one_session and edge < c.first == c.last]
+        if not lone or len({call.session for call in lone}) > 1:
+            continue
+        others = [call for call in group if call not in lone]
         recurring = service == "tools" and others and all(call.uses > 1 for call in others)
-        if len(once) == 1 and once[0] in risky and (not others or (recurring and key[0].endswith("="))):
-            found.append(once[0])
+        if not others or (recurring and key[0].endswith("=")):
+            own = [call for call in lone if call.id in kinds]
+            rare = [call for call in own if kinds[call.id].asks == "rare"]
+            found += own if len(lone) == 1 else rare if len(rare) <= MOST_NEW else []
     return found
 
 

@@ -1,4 +1,4 @@
-"""Move a risky request that was made once and recently, on something new, to approval: literally, and flagged."""
+"""Move a risky request that one session made recently, on something new, to approval: literally, and flagged."""
 
 from __future__ import annotations
 
@@ -18,5 +18,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
 
 
 def _why(move: Move) -> str:
-    day = _EPOCH + timedelta(days=move.calls[0].first)
-    return f"{move.risk.words}, once, on {day}, on what nothing else touched: a person should look at it"
+    (call,) = move.calls
+    often = "once" if call.uses == 1 else "by one session"
+    day = _EPOCH + timedelta(days=call.first)
+    return f"{move.risk.words}, {often}, on {day}, on what nothing else touched: a person should look at it"
