@@ -76,7 +76,8 @@ def rendered(markdown: str) -> _Page:
 
 
 def flat(text: str) -> str:
-    return " ".join(text.split())
+    """Without the difference between a line break, which prose makes a space, and its escape, which code shows."""
+    return " ".join(text.replace("\\n", " ").split())
 
 
 @given(TEXT)
