@@ -64,7 +64,7 @@ BUGS: tuple[Bug, ...] = (
         "tests/publish/test_github.py",
     ),
     Bug(
-        "a branch is removed without a look",
+        "a local branch is moved without a look",
         "tightener/publish/git.py",
         '        self.write("update-ref", f"refs/heads/{branch}", new, old or _MISSING)',
         '        self.write("update-ref", f"refs/heads/{branch}", new)',
