@@ -7,7 +7,7 @@
 --         wildcard: where a value has nothing better, its session is -1.
 -- parameters: none.
 CREATE OR REPLACE TEMP TABLE value_seen AS
-WITH witness AS (SELECT id, rule FROM owner UNION SELECT id, rule FROM touched),
+WITH witness AS (SELECT id, rule FROM owner UNION ALL SELECT id, rule FROM touched), -- no request is in both
 seen AS (
     SELECT w.rule, r.action, r.resource, r.branch, r.partial, r.opened, r.days, epoch(r.last_used)::BIGINT // 86400 AS last_day,
            r.kind IN ('exercised', 'approved') AND r.partial = '' AS sure
