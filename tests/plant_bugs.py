@@ -29,6 +29,13 @@ class Bug:
 
 BUGS: tuple[Bug, ...] = (
     Bug(
+        "a proposal counts as settled although uses would change hands",
+        "tightener/tighten/owners.py",
+        "    return bool(row and row[0])\n",
+        "    return False\n",
+        "tests/properties",
+    ),
+    Bug(
         "a person's commits are built over",
         "tightener/publish/settle.py",
         "    if tip and not tip.seal and not any(",
@@ -269,8 +276,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "patterns are not clipped to what was granted (G2)",
         "tightener/tighten/generalise.py",
-        "home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if one.pattern else None",
-        "home = 0 if one.pattern else None",
+        "home = next((i for i, g in enumerate(granted) if contains(g, one.pattern)), None) if said else None",
+        "home = 0 if said else None",
         "tests/tighten/test_invariants.py",
     ),
     Bug(

@@ -34,7 +34,7 @@ from tightener.tighten.checklist import checklist
 from tightener.tighten.compare import Comparison, Draft, Terms, compare
 from tightener.tighten.evidence.judge import judge
 from tightener.tighten.moves import moves
-from tightener.tighten.owners import assign, ownership
+from tightener.tighten.owners import assign, reassigned, remember
 from tightener.tighten.reach import reach, removed
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion, additions
@@ -246,12 +246,12 @@ def _settled(
     for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
         made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
         text, origin = made.text, made.origin[policy.name]
-        owned = ownership(project.con)
         new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
         if new is None:
             break
+        remember(project.con)
         assign(project.con, policy, terms.moment, new, origin)
-        if ownership(project.con) == owned:
+        if not reassigned(project.con):
             break
         again = replace(found, comparison=compare(project.con, policy, terms, Draft(new, origin, found.comparison)))
         more, out = _composed(project, again, no)

@@ -423,6 +423,23 @@ def test_duplicates_do_not_matter(tmp_path: Path) -> None:
     tried(duplicates_do_not_matter, 200, tmp_path)
 
 
+def test_uses_that_change_hands_together() -> None:
+    """Found by the nightly run: an even number of uses that moved from one rule to another looked like none."""
+    rules = [
+        NaiveRule("allow", "stripe", ("invoices:read", "*"), None, None),
+        NaiveRule("allow", "stripe", ("invoices:write", "*:read", "refunds:create"), None, None),
+    ]
+    used = [
+        ("customers:read", "acme/b", 84),
+        ("refunds:create", "evil/z", 53),
+        ("invoices:read", "acme/a", 0),
+        ("invoices:create", "acme/2026-11/x", 0),
+    ]
+    log = [Event("stripe", action, resource, "", "used", "", day) for action, resource, day in used]
+    log += [Event("git", "fetch", "acme/a", "main", "used", "", day) for day in (0, 41, 68)]
+    the_contract.hypothesis.inner_test(rules, log, "\n", False, 0, "fleet")  # type: ignore[attr-defined]
+
+
 def test_the_oracle_itself() -> None:
     assert naive_match("a*c?", "abbcd")
     assert not naive_match("a*c?", "abbc")

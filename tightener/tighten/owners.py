@@ -60,10 +60,17 @@ def assign(
     return found, _own(con, found)
 
 
-def ownership(con: duckdb.DuckDBPyConnection) -> int:
-    """A number that differs where `owner` differs."""
-    row = con.execute("SELECT coalesce(bit_xor(hash(id, rule)), 0) FROM owner").fetchone()
-    return int(row[0]) if row else 0
+def remember(con: duckdb.DuckDBPyConnection) -> None:
+    """Keeps who owns what now, to be asked about by `reassigned`."""
+    con.execute("CREATE OR REPLACE TEMP TABLE owned AS FROM owner")
+
+
+def reassigned(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether some request belongs to another rule than when it was remembered."""
+    row = con.execute(
+        "SELECT EXISTS ((FROM owner EXCEPT FROM owned) UNION ALL (FROM owned EXCEPT FROM owner))"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _candidates(
