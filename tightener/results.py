@@ -16,6 +16,7 @@ from tightener.tighten.checklist import Item
 from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant
 from tightener.tighten.reach import Reach
+from tightener.tighten.risk import RiskClass
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -121,6 +122,32 @@ class Tally:
     sessions_hit: int  # with at least one use that is refused, by whichever policy
     reachable: int  # actions that it leaves
     unused: int  # of those, not used in the period
+    classes: Mapping[RiskClass, int]  # of those, by the gravest class of risk that each can have
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a suggestion said beforehand of permissions without use, and how many were used within the next 30 days."""
+
+    of: str  # alone = by the log alone, fleet = all that the fleet estimates; remove, ask_first = that class
+    grants: int
+    expected: float | None  # mean of the fleet's estimates; None = not calibrated
+    bound: float | None  # at most this share, with 95 % confidence; None = none was stated
+    used: int | None  # None = the log does not hold those 30 days
+    brier: float | None  # mean squared distance of the fleet's estimates from what happened, 1 or 0
+
+    @property
+    def held(self) -> bool | None:
+        """Whether no more were used than the bound says; None where nothing was stated or seen."""
+        return None if self.bound is None or self.used is None else self.used <= self.bound * self.grants
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The forecasts of one period. `why` says why the fleet's past says nothing; '' where it does."""
+
+    forecasts: tuple[Forecast, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +159,7 @@ class Backtest:
     horizon: int  # scored on
     periods: tuple[Period, ...]  # oldest first
     ways: Mapping[str, tuple[Tally | None, ...]]  # name -> a tally a period; None where there was too little log for it
+    stated: tuple[Stated, ...]  # a period each
     skipped: tuple[str, ...]  # sentences on periods that nothing could be learnt from
     logged: int  # days of log there are
     needed: int  # days of log that one period takes

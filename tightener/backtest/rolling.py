@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from tightener import pipeline
-from tightener.backtest import ways
+from tightener.backtest import stated, ways
 from tightener.backtest.ways import NO_CHANGE, OURS, UNUSED_DAYS, Action, Seen, Way, Written
 from tightener.errors import NoEvidence, PolicyError, VerificationFailed
 from tightener.logs import usage
@@ -20,9 +20,11 @@ from tightener.pipeline import Project
 from tightener.policy import document, history
 from tightener.policy.document import PolicySet
 from tightener.resources import query
-from tightener.results import Backtest, Period, Tally
+from tightener.results import Backtest, Period, Stated, Study, Tally
 from tightener.services.semantics import fold_action
 from tightener.tighten.compare import FEWEST_DAYS
+from tightener.tighten.evidence.verdict import HORIZON
+from tightener.tighten.risk import RiskClass
 
 HORIZON_DAYS = 30
 MOST_PERIODS = 12
@@ -55,15 +57,17 @@ def backtest(
     last = min(as_of, covered.last) if as_of else covered.last
     periods: list[Period] = []
     tallies: list[Mapping[str, Tally | None]] = []
+    forecasts: list[Stated] = []
     skipped: list[str] = []
     for learn, score in _windows(covered.first, last, days, horizon, max(fewest, 1), most):
         try:
-            period, found = _learn(project, policies, agent, Period(learn, score, ""), days, min_age, baselines)
+            period, found, study = _learn(project, policies, agent, Period(learn, score, ""), days, min_age, baselines)
         except (NoEvidence, VerificationFailed) as error:
             skipped.append(f"{score.first} to {score.last}: {error.message}")
             continue
         periods.append(period)
         tallies.append(_score(project, agent, score, found))
+        forecasts.append(stated.stated(study.comparison, _used_since(project.con, agent, score.first, last)))
     names = dict.fromkeys(name for one in tallies for name in one)
     return Backtest(
         agent=agent,
@@ -71,6 +75,7 @@ def backtest(
         horizon=horizon,
         periods=tuple(periods),
         ways={name: tuple(one[name] for one in tallies) for name in names},
+        stated=tuple(forecasts),
         skipped=tuple(skipped),
         logged=max((last - covered.first).days + 1, 0),
         needed=max(fewest, 1) + horizon,
@@ -105,8 +110,8 @@ def _learn(
     days: int,
     min_age: int,
     baselines: bool,  # noqa: FBT001 - passed on
-) -> tuple[Period, dict[str, Way | None]]:
-    """The ways as they would have come out on the first day of the period."""
+) -> tuple[Period, dict[str, Way | None], Study]:
+    """The ways as they would have come out on the first day of the period, and what they were made from."""
     origin = datetime.combine(period.score.first, time(), UTC)
     then, said, since = _policy_of(policies, agent, origin)
     with _known_until(project.con, origin):
@@ -123,7 +128,7 @@ def _learn(
         proposal = pipeline.propose(project, study)
         new = document.parse(proposal.text, study.file.path, study.file.aliases).agents[agent]
         found[OURS] = replace(old, policy=new)
-    return replace(period, policy=said), found
+    return replace(period, policy=said), found, proposal.study
 
 
 def _baselines(
@@ -185,6 +190,15 @@ def _actions(con: duckdb.DuckDBPyConnection, agent: str, since: datetime, until:
     return [(service, action) for service, action in con.execute(query("backtest_actions"), inputs).fetchall()]
 
 
+def _used_since(con: duckdb.DuckDBPyConnection, agent: str, origin: date, last: date) -> frozenset[Action] | None:
+    """What was used within the horizon that suggestions speak of; None where the log ends before it does."""
+    after = origin + timedelta(days=HORIZON)
+    if after > last + timedelta(days=1):
+        return None
+    since, until = (datetime.combine(day, time(), UTC) for day in (origin, after))
+    return frozenset((s, fold_action(s, a)) for s, a in _actions(con, agent, since.replace(tzinfo=None), until))
+
+
 @contextmanager
 def _known_until(con: duckdb.DuckDBPyConnection, moment: datetime) -> Iterator[None]:
     """Hides what was logged later: a temporary view of the same name comes before the table."""
@@ -242,7 +256,8 @@ def _score(project: Project, agent: str, window: Window, found: Mapping[str, Way
             sessions=sessions,
             sessions_hit=_sessions(con, inputs, hit) if hit else 0,
             reachable=len(reach),
-            unused=len(reach - used),
+            unused=len(reach.keys() - used),
+            classes={kind: many for kind in RiskClass if (many := sum(one is kind for one in reach.values()))},
         )
     return tallies
 

@@ -10,15 +10,16 @@ from typing import Protocol
 
 from tightener.model import AgentPolicy, Body, Effect, Level, Rule
 from tightener.policy.decide import Authoriser
-from tightener.policy.patterns import matches
-from tightener.policy.rules import ANY, boxes_of
 from tightener.prove.replay import Exercised, replay
 from tightener.services.semantics import fold_action, normalise_branch
 from tightener.tighten.grants import granted_actions
+from tightener.tighten.reach import permissions
+from tightener.tighten.risk import RiskClass, worst
 
 NO_CHANGE = "no change"
 OURS = "tightener"
 UNUSED_DAYS = (30, 90, 180)
+_ORDER = list(RiskClass)
 
 Action = tuple[str, str]  # service, and the action folded
 Target = tuple[str, str]  # resource, branch
@@ -44,8 +45,8 @@ class Way(Protocol):
     """A policy, or what stands for one."""
 
     @property
-    def reach(self) -> frozenset[Action]:
-        """The actions that it leaves to the agent, on whatever resource."""
+    def reach(self) -> Mapping[Action, RiskClass]:
+        """The actions that it leaves, on whatever resource, each with the gravest class of risk that it can have."""
 
     def levels(self, service: str, action: str, targets: Sequence[Target]) -> list[Level]:
         """The levels of one action on many resources and branches."""
@@ -63,21 +64,24 @@ class Written:
     moment: datetime
     logged: Mapping[str, Sequence[str]]  # service -> the actions that were ever logged of it
     _once: list[Authoriser] = field(init=False, default_factory=list, compare=False, repr=False)
+    _reach: list[Mapping[Action, RiskClass]] = field(init=False, default_factory=list, compare=False, repr=False)
 
     @property
-    def reach(self) -> frozenset[Action]:
-        found: set[Action] = set()
+    def reach(self) -> Mapping[Action, RiskClass]:
+        if not self._reach:
+            self._reach.append(self._reached())
+        return self._reach[0]
+
+    def _reached(self) -> dict[Action, RiskClass]:
+        actions: dict[str, set[str]] = {}
         for rule in self.policy.rules:
             if rule.effect is not Effect.DENY and (rule.expires is None or rule.expires > self.moment):
                 for _, action in granted_actions(rule, self.logged.get(rule.service, ())):
-                    found.add((rule.service, fold_action(rule.service, action)))
-        closed = [
-            (service, box.action)
-            for service in {service for service, _ in found}
-            for box in boxes_of(self.policy, service)
-            if box.effect is Effect.DENY and box.resource == ANY and box.branch == ANY
-        ]
-        return frozenset((s, a) for s, a in found if not any(s == of and matches(p, a) for of, p in closed))
+                    actions.setdefault(rule.service, set()).add(fold_action(rule.service, action))
+        found = permissions(self.policy, actions, self.moment, Effect.ALLOW)
+        for of, kind in permissions(self.policy, actions, self.moment, Effect.REQUIRE_APPROVAL).items():
+            found[of] = max(found.get(of, kind), kind, key=_ORDER.index)
+        return found
 
     def levels(self, service: str, action: str, targets: Sequence[Target]) -> list[Level]:
         if not self._once:
@@ -98,7 +102,7 @@ class Filtered:
     """The old policy, less what a test does not let through."""
 
     old: Written
-    reach: frozenset[Action]
+    reach: Mapping[Action, RiskClass]
     passes: Callable[[Action, str, str], bool]
 
     def levels(self, service: str, action: str, targets: Sequence[Target]) -> list[Level]:
@@ -115,13 +119,14 @@ class Filtered:
 def exact_list(old: Written, seen: Iterable[Seen]) -> Way:
     """What was used, to the letter."""
     known = {(s.of, s.resource, normalise_branch(s.branch)) for s in seen}
-    actions = frozenset(of for of, _, _ in known)
-    return Filtered(old, old.reach & actions, lambda of, r, b: (of, r, normalise_branch(b)) in known)
+    bodies = ((of, Body((of[1],), (resource,), (branch,))) for of, resource, branch in known)
+    return Filtered(old, _within(old, bodies), lambda of, r, b: (of, r, normalise_branch(b)) in known)
 
 
 def without_unused(old: Written, used: frozenset[Action]) -> Way:
     """Actions that were not used in some time are dropped; the rest stays as wide as it was."""
-    return Filtered(old, old.reach & used, lambda of, _r, _b: of in used)
+    left = {of: kind for of, kind in old.reach.items() if of in used}
+    return Filtered(old, left, lambda of, _r, _b: of in used)
 
 
 def longest_prefix(old: Written, seen: Iterable[Seen]) -> Way:
@@ -133,15 +138,17 @@ def longest_prefix(old: Written, seen: Iterable[Seen]) -> Way:
     for s in seen:
         groups.setdefault((s.rule, s.of), []).append((s.resource, normalise_branch(s.branch)))
     tests: dict[Action, list[tuple[Callable[[str], bool], Callable[[str], bool]]]] = {}
+    bodies: list[tuple[Action, Body]] = []
     for (_, of), targets in groups.items():
         resources, branches = zip(*targets, strict=True)
+        bodies.append((of, Body((of[1],), (_pattern(resources),), (_pattern(branches),))))
         tests.setdefault(of, []).append((_shares_prefix(resources), _shares_prefix(branches)))
 
     def passes(of: Action, resource: str, branch: str) -> bool:
         short = normalise_branch(branch)
         return any(good(resource) and fine(short) for good, fine in tests.get(of, ()))
 
-    return Filtered(old, old.reach & tests.keys(), passes)
+    return Filtered(old, _within(old, bodies), passes)
 
 
 def actions_only(old: Written, seen: Iterable[Seen]) -> Way:
@@ -155,6 +162,20 @@ def actions_only(old: Written, seen: Iterable[Seen]) -> Way:
         rules.append(Rule(old.policy.name, index, Effect.ALLOW, service, Body((action,)), old.policy.place))
     policy = replace(old.policy, rules=tuple(rules))
     return Written(policy, old.old, old.moment, old.logged)
+
+
+def _within(old: Written, bodies: Iterable[tuple[Action, Body]]) -> dict[Action, RiskClass]:
+    """The gravest class of each action of some bodies, where the old policy grants it, and no graver than there."""
+    found: dict[Action, RiskClass] = {}
+    for of, body in bodies:
+        if of in old.reach:
+            kind = min(worst(*of, body).kind, old.reach[of], key=_ORDER.index)
+            found[of] = max(found.get(of, kind), kind, key=_ORDER.index)
+    return found
+
+
+def _pattern(values: Sequence[str]) -> str:
+    return values[0] if len(set(values)) == 1 else f"{commonprefix(list(values))}*"
 
 
 def _shares_prefix(values: Sequence[str]) -> Callable[[str], bool]:

@@ -138,11 +138,14 @@ def explain(ctx: Context, what: str, asked: Question, now: datetime) -> None:
     if found is None and asked.agent:
         project = project_of(ctx, asked, now)
         study = study_of(project, asked, now)
-        found = (
-            story.grant(project.con, study, what)
-            or story.event(project.con, what)
-            or story.suggestion(pipeline.propose(project, study), what)
-        )
+        found = story.grant(project.con, study, what) or story.event(project.con, what)
+        if found is None:
+            found = story.suggestion(project.con, pipeline.propose(project, study), what)
+            if found is not None:  # only now: a backtest takes the temporary tables that the story has been read from
+                tried = _tried(project, asked)
+                found = story.with_backtest(
+                    found, backtest_report.line(tried, OURS), backtest_report.one_document(tried)
+                )
     elif found is None:
         found = story.event(existing(ctx).con, what)
     if found is None:
@@ -183,8 +186,8 @@ def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
 
 
 def _tried(project: Project, asked: Question) -> Backtest:
-    """How this way of tightening did on the past, where the logs reach back far enough. Asked before the study: both
-    use the same temporary tables."""
+    """How this way of tightening did on the past, where the logs reach back far enough. Never asked between a study
+    and what reads its temporary tables: both use the same."""
     policies = pipeline.read_policies(project, asked.policy or ())
     return rolling.glance(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
 

@@ -8,8 +8,18 @@ from typing import Any
 from tightener.report.interval import clopper_pearson
 from tightener.report.terminal import Printer
 from tightener.report.view import TriedRow
-from tightener.results import Backtest, Period, Tally
+from tightener.results import Backtest, Forecast, Period, Tally
+from tightener.tighten.evidence.verdict import HORIZON
+from tightener.tighten.risk import RiskClass
 from tightener.tighten.wording import count
+
+BETAS = (("1/10", 0.1), ("1", 1.0), ("10", 10.0))
+_STATEMENTS = (
+    ("alone", "by the log alone"),
+    ("fleet", "by the fleet, all of them"),
+    ("remove", "those removed"),
+    ("ask_first", "those moved to approval"),
+)
 
 
 def document(found: Sequence[Backtest]) -> dict[str, Any]:
@@ -31,8 +41,10 @@ def one_document(found: Backtest) -> dict[str, Any]:
                 "learn": [one.learn.first.isoformat(), one.learn.last.isoformat()],
                 "score": [one.score.first.isoformat(), one.score.last.isoformat()],
                 "policy": one.policy,
+                "stated": [_forecast(forecast) for forecast in stated.forecasts],
+                "not_calibrated": stated.why,
             }
-            for one in found.periods
+            for one, stated in zip(found.periods, found.stated, strict=True)
         ],
         "ways": [_way(name, known.get(name), tallies) for name, tallies in found.ways.items()],
         "skipped": list(found.skipped),
@@ -59,6 +71,13 @@ def words(out: Printer, found: Backtest) -> None:
     )
     known = {row.name: row for row in rows(found)}
     out.table(headings, [_cells(found, name, known) for name in found.ways])
+    out.line()
+    out.line("Reach by class of risk, newest period", style="bold")
+    out.fields([(row.name, by_class(row)) for row in known.values()])
+    out.line()
+    out.line(f"Grants without use: stated beforehand, and used within {HORIZON} days", style="bold")
+    for text in foretold(found):
+        out.line(f"- {text}")
     out.line()
     out.line("Periods", style="bold")
     for one in found.periods:
@@ -112,6 +131,7 @@ def rows(found: Backtest) -> Iterator[TriedRow]:
                 reachable=_sum(own, "reachable"),
                 unused=_sum(own, "unused"),
                 reach=own[-1].reachable,
+                classes=tuple((kind.value.replace("_", " "), many) for kind, many in own[-1].classes.items()),
             )
 
 
@@ -120,6 +140,73 @@ def period(one: Period) -> str:
     return (
         f"{one.score.first} to {one.score.last}, learnt on {count(one.learn.days, 'day')} before; policy: {one.policy}"
     )
+
+
+def by_class(row: TriedRow) -> str:
+    """The actions left in the newest period, by class of risk, the harmless ones first."""
+    return " · ".join(f"{kind} {many:,}" for kind, many in row.classes) or "nothing"
+
+
+def precision(row: TriedRow) -> float | None:
+    """Of the actions that were left, the share that the following period used; None where nothing was left."""
+    return 1 - row.unused / row.reachable if row.reachable else None
+
+
+def recall(row: TriedRow) -> float | None:
+    """Of the legitimate events, the share still allowed; None where there were none."""
+    return row.allowed / row.uses if row.uses else None
+
+
+def f_beta(row: TriedRow, beta: float) -> float | None:
+    """(1 + beta^2) P R / (beta^2 P + R); None where precision or recall is none, 0 where both are 0."""
+    p, r = precision(row), recall(row)
+    if p is None or r is None:
+        return None
+    return (1 + beta * beta) * p * r / (beta * beta * p + r) if p or r else 0.0
+
+
+def foretold(found: Backtest) -> Iterator[str]:
+    """What the suggestions of all periods stated, what was realised and how often it held, a sentence a statement."""
+    for of, name in _STATEMENTS:
+        own = [one for stated in found.stated for one in stated.forecasts if one.of == of and one.used is not None]
+        if own:
+            yield f"{name}: {_foretold(own)}"
+    if whys := [stated.why for stated in found.stated if stated.why]:
+        yield f"by the fleet: {whys[-1]}"
+    if unseen := sum(any(one.used is None for one in stated.forecasts) for stated in found.stated):
+        yield f"of {count(unseen, 'period')} the log does not hold the {HORIZON} days that the suggestion spoke of"
+
+
+def _foretold(some: Sequence[Forecast]) -> str:
+    grants, used = sum(one.grants for one in some), sum(one.used or 0 for one in some)
+    bounds = [one.bound for one in some if one.bound is not None]
+    expected = [(one.expected, one.grants) for one in some if one.expected is not None]
+    briers = [(one.brier, one.grants) for one in some if one.brier is not None]
+    said = [f"stated at most {min(bounds):.1%} to {max(bounds):.1%}"] if bounds else []
+    if expected:
+        said.append(f"expected {_mean(expected):.2%}")
+    said.append(f"realised {used:,} of {count(grants, 'grant')} ({used / grants:.1%})")
+    if bounds:
+        said.append(f"held in {sum(one.held is True for one in some)} of {count(len(bounds), 'period')}")
+    if briers:
+        said.append(f"Brier score {_mean(briers):.4f}")
+    return "; ".join(said)
+
+
+def _mean(weighed: Sequence[tuple[float, int]]) -> float:
+    return sum(value * weight for value, weight in weighed) / sum(weight for _, weight in weighed)
+
+
+def _forecast(one: Forecast) -> dict[str, Any]:
+    return {
+        "of": one.of,
+        "grants": one.grants,
+        "expected": one.expected,
+        "bound": one.bound,
+        "used": one.used,
+        "held": one.held,
+        "brier": one.brier,
+    }
 
 
 def interval(row: TriedRow) -> str:
@@ -159,11 +246,19 @@ def _way(name: str, row: TriedRow | None, tallies: Sequence[Tally | None]) -> di
         "asked_a_week": row.asked_a_week if row else None,
         "reachable": row.reach if row else None,
         "unused_share": row.unused / row.reachable if row and row.reachable else None,
+        "reachable_by_class": _classes(known[-1]) if known else None,
+        "precision": precision(row) if row else None,
+        "recall": recall(row) if row else None,
+        "f_beta": {name: f_beta(row, beta) if row else None for name, beta in BETAS},
         "tallies": [None if tally is None else _tally(tally) for tally in tallies],
     }
 
 
-def _tally(tally: Tally) -> Mapping[str, int]:
+def _classes(tally: Tally) -> dict[str, int]:
+    return {kind.value: tally.classes.get(kind, 0) for kind in RiskClass}
+
+
+def _tally(tally: Tally) -> Mapping[str, Any]:
     return {
         "uses": tally.uses,
         "allowed": tally.allowed,
@@ -174,6 +269,7 @@ def _tally(tally: Tally) -> Mapping[str, int]:
         "sessions_hit": tally.sessions_hit,
         "reachable": tally.reachable,
         "unused": tally.unused,
+        "by_class": _classes(tally),
     }
 
 

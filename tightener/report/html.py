@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tightener.report import charts
-from tightener.report.backtest import interval
+from tightener.report.backtest import by_class, interval
 from tightener.report.defuse import visible
 from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView, TriedRow
 from tightener.resources import folder
@@ -176,6 +176,7 @@ def _template() -> jinja2.Template:
         where=_where, evidence=_evidence, number=_number, counted=count, coded=_coded, line=_line, block=_block
     )
     environment.filters["interval"] = interval
+    environment.filters["by_class"] = by_class
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)
     return environment.get_template("agent.html.j2")
 

@@ -69,6 +69,7 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None
         not_proposed=tuple(words.not_proposed(found)),
         tried=tuple(backtest.rows(tried)) if tried else (),
         tried_on=tuple(map(backtest.period, tried.periods)) if tried else (),
+        foretold=tuple(backtest.foretold(tried)) if tried else (),
         ended=study.ended,
         removal=words.removal_line(study.comparison) if any(g.verdict for g in study.comparison.grants) else "",
         kept=tuple(words.kept(study.comparison)),

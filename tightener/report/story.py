@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -17,11 +17,15 @@ from tightener.report.terminal import Printer
 from tightener.resources import folder, query
 from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
+from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion
 from tightener.tighten.wording import count
 
 _MOST_EVENTS = 10
+_MOST_GRANTS = 5  # of one suggestion, told one by one
+_TOLD_BY_GATES = frozenset({"observed_days", "exposure_days", "calendar", "log_alone", "pooled"})
+_NARROWING = frozenset({"narrow_resources", "narrow_branches", "split_rule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +54,8 @@ def _same(one: Grant, what: str) -> bool:
 
 
 def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story:
-    first, after = bounds(study.comparison.terms.window)
-    rows = con.execute(
-        query("grant_events"),
-        {
-            "agent": study.policy.name,
-            "first": first,
-            "after": after,
-            "rule": one.rule.index,
-            "action": one.action,
-            "most": _MOST_EVENTS,
-        },
-    ).fetchall()
-    names = ("time", "source", "id", "resource", "branch", "outcome", "session", "file", "position")
-    events = tuple({n: _text(v) for n, v in zip(names, row, strict=True)} for row in rows)
+    events = _events(con, study.comparison, one, _MOST_EVENTS)
     e = one.evidence
-    used = f"{count(e.uses, 'use')} on {count(e.days_active, 'day')} in {count(e.sessions, 'session')}"
     facts = [
         (
             "grant",
@@ -74,7 +64,7 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
         ),
         ("line", str(one.rule.place)),
         ("status", one.status.value.replace("_", " ") + (f": {one.note}" if one.note else "")),
-        ("use", f"{used}; {e.approved_uses:,} approved"),
+        ("use", f"{_used(one)}; {e.approved_uses:,} approved"),
         ("first, last", f"{_text(e.first_used) or '-'}, {_text(e.last_used) or '-'}"),
         ("could be seen", f"{one.observed_days} of {count(study.comparison.terms.window.days, 'day')}"),
         ("granted since", str(one.granted_since or "unknown")),
@@ -90,6 +80,21 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
     return Story(f"grant {one.id}", document, tuple(facts), events, sql=query("grant_events"))
 
 
+def _events(
+    con: duckdb.DuckDBPyConnection, comparison: Comparison, one: Grant, most: int
+) -> tuple[Mapping[str, Any], ...]:
+    first, after = bounds(comparison.terms.window)
+    inputs = {"agent": comparison.policy.name, "first": first, "after": after, "rule": one.rule.index}
+    rows = con.execute(query("grant_events"), {**inputs, "action": one.action, "most": most}).fetchall()
+    names = ("time", "source", "id", "resource", "branch", "outcome", "session", "file", "position")
+    return tuple({n: _text(v) for n, v in zip(names, row, strict=True)} for row in rows)
+
+
+def _used(one: Grant) -> str:
+    e = one.evidence
+    return f"{count(e.uses, 'use')} on {count(e.days_active, 'day')} in {count(e.sessions, 'session')}"
+
+
 def _verdict(one: Grant, study: Study) -> list[tuple[str, str]]:
     if one.verdict is None:
         return []
@@ -102,34 +107,95 @@ def _verdict(one: Grant, study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def suggestion(proposal: Proposal, what: str) -> Story | None:
-    """A suggestion by its id, whether it was made or left out."""
+def suggestion(con: duckdb.DuckDBPyConnection, proposal: Proposal, what: str) -> Story | None:
+    """A suggestion by its id, whether it was made or left out; `with_backtest` adds how its kind did on the past.
+
+    In: the connection still holds the temporary tables of the proposal's study.
+    """
     reasons = {s.id: (s, "") for s in proposal.suggestions} | {s.id: (s, why) for s, why in proposal.left_out}
-    return _of_suggestion(proposal, *reasons[what]) if what in reasons else None
+    return _of_suggestion(con, proposal, *reasons[what]) if what in reasons else None
 
 
-def _of_suggestion(proposal: Proposal, one: Suggestion, left_out: str) -> Story:
+def with_backtest(found: Story, line: str, document: Mapping[str, Any]) -> Story:
+    """The story with the line that `suggest` prints about its own way of tightening, and the backtest behind it."""
+    return replace(
+        found,
+        facts=(*found.facts, ("backtest", line)),
+        document={**found.document, "tried": line, "backtest": document},
+    )
+
+
+def _of_suggestion(con: duckdb.DuckDBPyConnection, proposal: Proposal, one: Suggestion, left_out: str) -> Story:
+    comparison = proposal.study.comparison
+    grants = _about(comparison, one)
+    in_use = [grant for grant in grants if grant.evidence.uses]
+    each = max(1, _MOST_EVENTS // max(1, min(len(in_use), _MOST_GRANTS)))
+    events = tuple(event for grant in in_use[:_MOST_GRANTS] for event in _events(con, comparison, grant, each))
     facts = [
         ("what", one.title),
         *([("left out", left_out)] if left_out else []),
         ("why", one.why),
         ("line", str(one.rule.place)),
-        *((name.replace("_", " "), _said(name, value)) for name, value in one.evidence.items()),
+        *(
+            (name.replace("_", " "), _said(name, value))
+            for name, value in one.evidence.items()
+            if name not in _TOLD_BY_GATES
+        ),
+        ("days", "\n".join(_days(comparison, grant) for grant in grants[:_MOST_GRANTS]) or "it is about no use"),
+        ("gate", "\n".join(_gates(one, grants[:_MOST_GRANTS]))),
+        ("bound", _bound(comparison, grants)),
+        *([("not listed", f"{count(len(grants) - _MOST_GRANTS, 'further grant')}")] if grants[_MOST_GRANTS:] else []),
     ]
     document = {
         "schema": "tightener.explain/1",
         "kind": "suggestion",
         "suggestion": payload.suggestion(one, proposal),
         "left_out": left_out,
+        "grants": [payload.grant(grant) for grant in grants],
+        "events": list(events),
         "sql": query("evidence"),
     }
-    return Story(f"suggestion {one.id}", document, tuple(facts), sql=query("evidence"))
+    return Story(f"suggestion {one.id}", document, tuple(facts), events, sql=query("evidence"))
+
+
+def _about(comparison: Comparison, one: Suggestion) -> list[Grant]:
+    """The grants that a suggestion changes: those it names, and where it narrows the rule, those of it in use."""
+    edit = one.edit
+    bodies = (*edit.asks, *edit.parts)
+    named = edit.drop | edit.replace.keys() | {action for body in bodies for action in body.actions}
+    narrows = edit.resources is not None or edit.branches is not None
+    own = comparison.of_rule(one.rule.index)
+    return [g for g in own if g.action in named or g.pattern in named or (narrows and g.evidence.uses)]
+
+
+def _days(comparison: Comparison, one: Grant) -> str:
+    seen = f"could be seen on {one.observed_days} of {count(comparison.terms.window.days, 'day')}"
+    last = f", the last on {str(one.evidence.last_used)[:10]}" if one.evidence.uses else ""
+    return f"{one.action}: {_used(one) if one.evidence.uses else 'no use'}{last}; {seen}"
+
+
+def _gates(one: Suggestion, grants: Sequence[Grant]) -> list[str]:
+    """What had to be fulfilled before anything was taken away, for each grant."""
+    found = [f"{g.action}: {sentences.verdict(g.verdict)}" for g in grants if g.verdict is not None]
+    if one.kind in _NARROWING:
+        passed = "days at work, age and turns suffice to take away what was not used"
+        found += [f"{g.action}: {f'missing: {g.lacking}' if g.lacking else passed}" for g in grants if g.evidence.uses]
+    return found or ["none: nothing is taken away, a person is asked or a deny is added (docs/risk.md)"]
+
+
+def _bound(comparison: Comparison, grants: Sequence[Grant]) -> str:
+    if any(grant.verdict is not None for grant in grants):
+        alone = max(grant.verdict.alone for grant in grants if grant.verdict is not None)
+        return f"{sentences.alone_line(alone)}; {sentences.removal_line(comparison)}"
+    return "none: no probability is estimated for a change that leaves the action granted (docs/evidence.md)"
 
 
 def _said(name: str, value: object) -> str:
     """A piece of evidence as a reader wants it: of patterns, a line each with what made it."""
     if name != "patterns" or not isinstance(value, list):
-        return str(value)
+        if isinstance(value, list):
+            return ", ".join(map(str, value)) or "none"
+        return "any" if value is None and name == "before" else str(value)
     lines = []
     for pattern in value:
         uses = ", ".join(f"{w['value']} on {w['day']}" for w in pattern["witnesses"])

@@ -127,6 +127,7 @@ class TriedRow:
     reachable: int  # over all periods, as `unused`
     unused: int
     reach: int  # in the newest period
+    classes: tuple[tuple[str, int], ...]  # of reach, by class of risk; classes without any are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class ReportView:
     not_proposed: tuple[str, ...] = ()  # sentences on suggestions that were left out
     tried: tuple[TriedRow, ...] = ()  # the backtest, ours last; empty = the log is too short for one
     tried_on: tuple[str, ...] = ()  # its periods, a sentence each
+    foretold: tuple[str, ...] = ()  # what was stated beforehand and what came of it, a sentence each
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
     removal: str = ""  # what removals rest on, in a sentence
     kept: tuple[str, ...] = ()  # sentences on what is without use and stays for want of evidence

@@ -9,7 +9,6 @@ from tightener.results import Proposal, Study
 from tightener.tighten.checklist import Breach
 from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.evidence import verdict as evidence
-from tightener.tighten.evidence.calibration import FEWEST_AGENTS
 from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
 from tightener.tighten.reach import Count, Scope
@@ -74,12 +73,7 @@ def removal_line(comparison: Comparison) -> str:
     judge = comparison.terms.judge
     found = judge.calibration
     if found is None:
-        why = (
-            f"too few agents to calibrate a probability ({count(judge.agents, 'other')}, {FEWEST_AGENTS} needed)"
-            if judge.agents < FEWEST_AGENTS
-            else "too little use by other agents to calibrate a probability"
-        )
-        return f"the gates alone decide: {why}"
+        return f"the gates alone decide: {judge.uncalibrated}"
     said = [f"calibrated on {count(found.agents, 'other agent')}"]
     for kind, verb in ((Class.REMOVE, "removed"), (Class.ASK_FIRST, "moved to approval")):
         past = found.realised[kind]

@@ -63,7 +63,13 @@ def reach(policy: AgentPolicy, comparison: Comparison) -> Reach:
     In: the comparison knows the concrete actions, and which of them were used. Raises nothing.
     """
     used = {(g.rule.service, g.action) for g in comparison.grants if _exercised(g.status, g.evidence.uses)}
-    counted = {effect: _permissions(policy, comparison, effect) for effect in (Effect.ALLOW, Effect.REQUIRE_APPROVAL)}
+    actions: dict[str, dict[str, None]] = {}
+    for grant in comparison.grants:
+        actions.setdefault(grant.rule.service, {})[grant.action] = None
+    moment = comparison.terms.moment
+    counted = {
+        effect: permissions(policy, actions, moment, effect) for effect in (Effect.ALLOW, Effect.REQUIRE_APPROVAL)
+    }
     unused = total = 0.0
     for effect, found in counted.items():
         share = 1 if effect is Effect.ALLOW else APPROVAL_SHARE
@@ -182,18 +188,21 @@ def _exercised(status: Status, uses: int) -> bool:
     return uses > 0 or status is Status.EXERCISED
 
 
-def _permissions(policy: AgentPolicy, comparison: Comparison, effect: Effect) -> dict[tuple[str, str], RiskClass]:
-    """(service, action) -> the gravest class under which the policy grants it with this effect."""
-    actions: dict[str, dict[str, None]] = {}
-    for grant in comparison.grants:
-        actions.setdefault(grant.rule.service, {})[grant.action] = None
+def permissions(
+    policy: AgentPolicy, actions: Mapping[str, Iterable[str]], moment: datetime, effect: Effect
+) -> dict[tuple[str, str], RiskClass]:
+    """(service, action) -> the gravest class under which the policy grants it with this effect, outright or on asking.
+
+    In: the concrete actions of each service that are asked about. Out: those that some rule still grants at that
+    moment; what a deny covers whole is none, and what an approval covers whole is not allowed outright.
+    """
     order = list(RiskClass)
     found: dict[tuple[str, str], RiskClass] = {}
     for service, names in actions.items():
-        denied, asked, _ = effective(policy, service, comparison.terms.moment)
+        denied, asked, _ = effective(policy, service, moment)
         limits = Boxes((*denied, *asked) if effect is Effect.ALLOW else denied)
         for rule in policy.rules:
-            if rule.effect is not effect or rule.service != service or _lapsed(rule, comparison.terms.moment):
+            if rule.effect is not effect or rule.service != service or _lapsed(rule, moment):
                 continue
             own = Boxes(boxes(rule, service))
             for action in names:

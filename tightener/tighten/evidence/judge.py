@@ -10,11 +10,12 @@ from functools import lru_cache
 from tightener.logs.fleet import Fleet, Permission
 from tightener.model import AgentPolicy, Window
 from tightener.tighten.evidence import gates
-from tightener.tighten.evidence.calibration import Calibration, calibrate
+from tightener.tighten.evidence.calibration import FEWEST_AGENTS, Calibration, calibrate
 from tightener.tighten.evidence.gates import Needs, Record
 from tightener.tighten.evidence.peers import peers, stratum
 from tightener.tighten.evidence.periods import QUARTER, YEAR, Period, protected_until, rhythm
 from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict, wanting
+from tightener.tighten.wording import count
 
 _check = lru_cache(maxsize=256)(gates.check)  # the grants of one service share their record
 _suffices = lru_cache(maxsize=256)(gates.suffices)
@@ -44,6 +45,16 @@ class Judge:
     calibration: Calibration | None
     own: frozenset[Period]  # the long rhythms of its own use
     others: Mapping[Permission, Sequence[tuple[int, ...]]]  # on which days others used what
+
+    @property
+    def uncalibrated(self) -> str:
+        """Why the fleet's past gives no probability, in words; '' where it does."""
+        if self.calibration is not None:
+            return ""
+        if self.agents < FEWEST_AGENTS:
+            others = f"{count(self.agents, 'other')}, {FEWEST_AGENTS} needed"
+            return f"too few agents to calibrate a probability ({others})"
+        return "too little use by other agents to calibrate a probability"
 
     def verdict(self, one: Unused) -> Verdict:
         """The class of a grant, and what it rests on."""
