@@ -93,6 +93,27 @@ def test_explain_says_what_made_each_pattern(story: Path) -> None:
     assert "2026-08-31" in flat
 
 
+def test_explain_tells_days_gate_bound_events_and_backtest(story: Path) -> None:
+    asked = ("--agent", "claude-invoice-01")
+    suggested = json.loads(call(story, "suggest", *asked, "--json")[1])
+    tried = "not yet: a backtest takes 120 days of log, and there are 90"
+    for one in suggested["suggestions"]:
+        told = json.loads(call(story, "explain", one["id"], *asked, "--json")[1])
+        assert (told["tried"], told["backtest"]) == (tried, suggested["backtest"])
+        assert told["grants"]
+        assert {grant["line"] for grant in told["grants"]} == {one["line"]}
+        used = [grant for grant in told["grants"] if grant["uses"]]
+        assert bool(told["events"]) == bool(used)
+        assert len(told["events"]) <= 10
+        said = " ".join(call(story, "explain", one["id"], *asked)[1].split())
+        assert f"backtest {tried}" in said
+        for grant in used[:5]:
+            assert f"{grant['action']}: {grant['uses']} use" in said
+        assert ("the log alone: at most" in said) == any(grant["verdict"] for grant in told["grants"])
+        assert " gate " in said
+        assert " bound " in said
+
+
 @pytest.mark.parametrize("command", ["compare", "suggest"])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_json_is_the_gold_document(story: Path, agent: str, command: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worker import AGENT, FIRST, POLICY, legitimate, lines, policies, project
 
-from tests.test_backtest import AGENT, FIRST, POLICY, legitimate, lines, policies, project
 from tightener import pipeline
 from tightener.backtest import rolling, stated, ways
 from tightener.backtest.ways import Seen, Way, Written
@@ -30,12 +30,12 @@ from tightener.tighten.grants import Grant
 from tightener.tighten.risk import RiskClass, risk
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
+UNNAMED = "~"  # no rule names it: what denies leave between them must be asked about, too
 BRANCHES = ("", "feature/a", "feature/b", "fix/a", "main", "release/1", "refs/tags/v1")
 VALUES = {
     "git": ("acme/a", "acme/b", "other/a"),
     "tools": ("to=a", "to=mallory", "path=/x"),
     "aws": ("arn:aws:s3:::data/raw/a", "arn:aws:s3:::data/b", "arn:aws:s3:::other/a"),
-    "bash": ("command=x", "/tmp/a", "*"),
 }
 NAMES = {
     "git": ("clone", "push", "fetch", "force-push", "delete-branch"),
@@ -49,7 +49,7 @@ def every_request() -> list[Request]:
     return [
         (service, action, resource, branch)
         for service, actions in NAMES.items()
-        for action, resource, branch in product(actions, VALUES[service], BRANCHES)
+        for action, resource, branch in product(actions, (*VALUES[service], UNNAMED), (*BRANCHES, UNNAMED))
     ]
 
 
@@ -112,6 +112,29 @@ def test_the_baselines_have_the_classes_of_what_they_pass(text: str, data: st.Da
     assert prefix.reach.keys() == passed.keys()
     for of, kind in prefix.reach.items():
         assert order.index(passed[of]) <= order.index(kind) <= order.index(old.reach[of])
+
+
+def test_what_is_allowed_and_asked_about_counts_once_with_its_gravest_class() -> None:
+    text = """\
+agents:
+  worker:
+    allow:
+      - {service: git, actions: [push]}
+    require_approval:
+      - {service: git, actions: [push], branches: ["feature/*"]}
+"""
+    policy = document.parse(text, "p.yaml").agents[AGENT]
+    assert Written(policy, policy, AT, {}).reach == {("git", "push"): RiskClass.PRIVILEGE_ESCALATION}
+    denied = document.parse(f"{text}    deny:\n      - {{service: git, actions: [push]}}\n", "p.yaml").agents[AGENT]
+    assert Written(denied, denied, AT, {}).reach == {}
+
+
+def test_a_prefix_reaches_nothing_graver_than_what_was_granted() -> None:
+    text = "agents: {worker: {allow: [{service: git, actions: [push], branches: ['feature/*', 'x/*']}]}}"
+    policy = document.parse(text, "p.yaml").agents[AGENT]
+    old = Written(policy, policy, AT, {})
+    way = ways.longest_prefix(old, [Seen(0, "git", "push", "acme/a", branch) for branch in ("feature/a", "x/a")])
+    assert way.reach == old.reach == {("git", "push"): RiskClass.WRITE}
 
 
 def test_each_period_states_what_a_fresh_suggestion_states(tmp_path: Path) -> None:
