@@ -1,4 +1,4 @@
-"""Finds queries/, reports/, schemas/, starter/ and docs/ in a checkout (beside the package) and in a wheel (inside it)."""
+"""Finds queries/, reports/, schemas/, starter/, docs/: in a checkout beside the package, in a wheel inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def folder(name: str) -> Path:
-    """The folder `queries`, `reports`, `schemas`, `starter` or `docs`. Raises FileNotFoundError when the installation is incomplete."""
+    """One of these folders, by its name. Raises FileNotFoundError when the installation is incomplete."""
     for base in (_PACKAGE, _PACKAGE.parent):
         if (base / name).is_dir():
             return base / name

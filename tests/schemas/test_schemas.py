@@ -1,4 +1,4 @@
-"""The JSON Schemas against the readers: what a reader accepts its schema accepts, and what the schema cannot say is known.
+"""The JSON Schemas against the readers: what a reader accepts its schema accepts; what a schema cannot say is known.
 
 An editor reads YAML 1.2, in which a day is text; so do these tests. The oracle is the reader itself, which shares no
 code with the schemas.
@@ -102,7 +102,7 @@ WHOLE_CONFIG: dict[str, Any] = {
         },
         "http": {
             "time": "t", "agent": "a", "decision": "d", "url": "u", "method": "m",
-            "routes": [{"method": "GET", "path": "/git/{owner}", "service": "git", "action": "clone", "resource": "{owner}"}],
+            "routes": [{"method": "GET", "path": "/git/{o}", "service": "git", "action": "clone", "resource": "{o}"}],
         },
     },
     "publish": {"github": "acme/policies", "api": "https://h/api/v3", "base": "main", "labels": ["x"], "most_open": 3},
@@ -116,7 +116,13 @@ WHOLE_POLICY: dict[str, Any] = {
             "x-granted-since": date(2026, 2, 1),
             "owner": "dana",
             "allow": [
-                {"service": "git", "actions": ["clone"], "resources": ["acme/*"], "ticket": 12, "expires": "2027-01-31"},
+                {
+                    "service": "git",
+                    "actions": ["clone"],
+                    "resources": ["acme/*"],
+                    "ticket": 12,
+                    "expires": "2027-01-31",
+                },
                 {"service": "aws", "actions": "s3:Get*", "resources": [], "expires": "2027-01-31T12:00:00Z"},
             ],
             "require_approval": [{"service": "git", "actions": ["push"], "branches": ["main"], "ttl": "30m"}],
@@ -134,11 +140,11 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from _places(one, (*path, key))
 
 
-JUNK = st.sampled_from(
-    [None, "", "x", "*", "S3", " a", "git*", 0, 1, 12, 1.5, True, False, [], [""], ["x"], [1], [None], {}, {"x": 1}]
-    + [{"path": "p"}, {"const": 1}, {"path": "p", "const": 1}, "2026-02-30"]
-    + ["30m", "0h", "2027-01-31 12:00:00+01:00", "arn:aws:x", "acme/x", "success", "yes", [["x"]], [{"role": "r"}]]
-).map(copy.deepcopy)
+_SCALARS = (None, "", "x", "*", "S3", " a", "git*", 0, 1, 12, 1.5, True, False, "2026-02-30", "30m", "0h", "yes")
+_TEXTS = ("2027-01-31 12:00:00+01:00", "arn:aws:x", "acme/x", "success")
+_LISTS = ([], [""], ["x"], [1], [None], [["x"]], [{"role": "r"}])
+_MAPS = ({}, {"x": 1}, {"path": "p"}, {"const": 1}, {"path": "p", "const": 1})
+JUNK = st.sampled_from((*_SCALARS, *_TEXTS, *_LISTS, *_MAPS)).map(copy.deepcopy)
 NAMES = sorted(
     {str(part) for whole in WHOLE.values() for path in _places(whole) for part in path if isinstance(part, str)}
     | {"servce", "x-more", "1", "gateway", "session", "rule", "unit", "on", "a b"}
@@ -264,7 +270,9 @@ def _files() -> Iterator[tuple[str, str]]:
 def test_all_that_is_shown_is_valid(name: str, text: str, folder: Path) -> None:
     if text.startswith("  ") and "jobs:" in text:  # a part of `agents:`
         text = f"agents:\n{text}"
-    text = text.replace('edge-proxy: {path: "..."}', "edge-proxy: {time: t, agent: a, decision: d, service: s, action: b}")
+    text = text.replace(
+        'edge-proxy: {path: "..."}', "edge-proxy: {time: t, agent: a, decision: d, service: s, action: b}"
+    )
     rules = any(word in text for word in ("allow:", "require_approval:", "deny:"))
     kind = "policy" if rules and "agents:" in text and "principals:" not in text else "config"
     assert not refused(kind, text), f"{name} as a {kind}"
