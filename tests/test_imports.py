@@ -79,6 +79,8 @@ ROOMS: dict[str, set[str]] = {
     "bench": {"pipeline", "results", "report", "config", "tighten", "policy", "model", "errors"},
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
+        "starter",
+        "doctor",
         "api",
         "pulls",
         "publish",
@@ -97,6 +99,10 @@ ROOMS: dict[str, set[str]] = {
         "model",
         "errors",
         "resources",
+    },
+    "starter": {"config", "errors", "resources"},
+    "doctor": {
+        *("pipeline", "report", "results", "config", "tighten", "policy", "services", "logs", "model", "errors"),
     },
     "options": set(),
     "cli": {"commands", "options", "errors"},

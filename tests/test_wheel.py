@@ -18,6 +18,8 @@ def test_the_wheel_holds_queries_reports_data_and_error_pages(tmp_path: Path) ->
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {f"tightener/queries/{p.name}" for p in (ROOT / "queries").glob("*.sql")}
     expected |= {f"tightener/reports/{p.name}" for p in (ROOT / "reports").iterdir()}
+    expected |= {f"tightener/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "schemas").iterdir()}
+    expected |= {f"tightener/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "starter").iterdir()}
     expected |= {p.relative_to(ROOT).as_posix() for p in (ROOT / "tightener").rglob("*.csv")}
     expected |= {"tightener/py.typed", "tightener/docs/errors.md"}
     assert expected <= names

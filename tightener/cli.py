@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tightener.commands import policies, publishing, reading, tightening, trials
+from tightener.commands import policies, publishing, reading, setup, tightening, trials
 from tightener.commands.context import Context, Question, fail
 from tightener.errors import TightenerError
 from tightener.options import (
@@ -361,6 +361,30 @@ def sql(
 ) -> None:
     """Print one of the queries behind every number."""
     reading.sql(ctx.obj, name)
+
+
+@app.command()
+def schema(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="policy: of policy files; config: of tightener.yaml.")],
+) -> None:
+    """Print the JSON Schema (draft 2020-12) that editors complete and check a file by."""
+    setup.schema(ctx.obj, what)
+
+
+@app.command()
+def init(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The repository. Default: this folder.")] = Path(),
+) -> None:
+    """Write tightener.yaml, an example policy and a weekly workflow into a repository. Overwrites nothing."""
+    setup.init(ctx.obj, folder)
+
+
+@app.command()
+def doctor(ctx: typer.Context) -> None:
+    """Check all that a weekly run rests on, and say what to do. Exit code 1 where there is a problem."""
+    raise typer.Exit(setup.doctor(ctx.obj, datetime.now(UTC)))
 
 
 _GLOBAL_FLAGS = ("--json", "--quiet", "--no-progress")

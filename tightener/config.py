@@ -150,7 +150,12 @@ def load(path: Path) -> Config:
         ) from error
     reader = _Reader(path, root)
     reader.no_repeats(root)
-    return reader.config(data or {})
+    return reader.config(_given(data))
+
+
+def _given(value: Any) -> Any:
+    """The value; nothing (a key with nothing behind it) is an empty mapping, and only nothing is."""
+    return {} if value is None else value
 
 
 class _Reader:
@@ -206,9 +211,11 @@ class _Reader:
     def config(self, data: Any) -> Config:
         data = self._mapping(data, _TOP)
         base = self._path.resolve().parent
-        agents = self._mapping(data.get("agents") or {}, None, "agents")
-        formats = self._mapping(data.get("formats") or {}, None, "formats")
+        agents = self._mapping(_given(data.get("agents")), None, "agents")
+        formats = self._mapping(_given(data.get("formats")), None, "formats")
         database = data.get("database")
+        if not isinstance(database, str | None):
+            raise self.fail(f"`database` must be text, not {database!r}", "database", hint="put it in quotes")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
         policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
         return Config(
@@ -216,32 +223,32 @@ class _Reader:
             policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
             policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
-            database=base / str(database) if database else None,
+            database=base / database if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},
             covers={
                 str(name): self._strings(value, "covers", name)
-                for name, value in self._mapping(data.get("covers") or {}, None, "covers").items()
+                for name, value in self._mapping(_given(data.get("covers")), None, "covers").items()
             },
-            data_events=self._data_events(data.get("data_events") or {}),
+            data_events=self._data_events(_given(data.get("data_events"))),
             exceptions=tuple(
                 self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
             ),
             rejected=tuple(self._rejection(i, e) for i, e in enumerate(self._list(data.get("rejected"), "rejected"))),
             aliases={
                 (str(service), str(verb)): self._strings(becomes, "action_aliases", service, verb)
-                for service, verbs in self._mapping(data.get("action_aliases") or {}, None, "action_aliases").items()
+                for service, verbs in self._mapping(_given(data.get("action_aliases")), None, "action_aliases").items()
                 for verb, becomes in self._mapping(verbs, None, "action_aliases", service).items()
             },
             tools={
                 str(name): self._tool(str(name), value)
-                for name, value in self._mapping(data.get("tools") or {}, None, "tools").items()
+                for name, value in self._mapping(_given(data.get("tools")), None, "tools").items()
             },
             formats={
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
                 for name, value in formats.items()
             },
-            publish=self._publish(data.get("publish") or {}),
+            publish=self._publish(_given(data.get("publish"))),
         )
 
     def _publish(self, value: Any) -> Publish:
@@ -273,18 +280,18 @@ class _Reader:
         return dict(value)
 
     def _policy_of(self, base: Path, name: str, value: Any) -> tuple[Path, ...]:
-        said = self._mapping(value or {}, _AGENT, "agents", name).get("policy", [])
+        said = self._mapping(_given(value), _AGENT, "agents", name).get("policy", [])
         return tuple(base / path for path in self._strings(said, "agents", name, "policy"))
 
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
-        value = self._mapping(value or {}, _AGENT, "agents", name).get("principals", [])
+        value = self._mapping(_given(value), _AGENT, "agents", name).get("principals", [])
         if not isinstance(value, list):
             return (self._entry(value, "agents", name, "principals"),)
         return tuple(self._entry(one, "agents", name, "principals", i) for i, one in enumerate(value))
 
     def _jobs(self, name: str, value: Any) -> dict[str, tuple[Started, ...]]:
         """Job -> patterns over its runs, in the file's order: the first job that fits has the run."""
-        said = self._mapping(value or {}, _AGENT, "agents", name).get("jobs", {})
+        said = self._mapping(_given(value), _AGENT, "agents", name).get("jobs", {})
         found: dict[str, tuple[Started, ...]] = {}
         for job, patterns in self._mapping(said, None, "agents", name, "jobs").items():
             keys = ("agents", name, "jobs", job)
@@ -343,7 +350,7 @@ class _Reader:
 
     def _tool(self, name: str, value: Any) -> dict[str, str]:
         """`{shell: cmd}` -> {"cmd": "shell"}; an empty mapping says that no program reads any of them."""
-        said = self._mapping(value or {}, KINDS, "tools", name)
+        said = self._mapping(_given(value), KINDS, "tools", name)
         found = {argument: kind for kind in said for argument in self._strings(said[kind], "tools", name, kind)}
         if len(found) < sum(len(self._strings(said[kind], "tools", name, kind)) for kind in said):
             raise self.fail("an argument is read by a shell or by a database, not by both", "tools", name)

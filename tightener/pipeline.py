@@ -42,6 +42,7 @@ from tightener.tighten.wording import count
 
 WINDOW_DAYS = 90
 MIN_AGE_DAYS = 30
+STALE_DAYS = 7  # a window that ends longer ago than this is warned about
 _ROUNDS = 8  # a proposal has settled after one or two
 
 

@@ -1,4 +1,4 @@
-"""Finds queries/, reports/ and docs/ in a checkout (beside the package) and in a wheel (inside it)."""
+"""Finds queries/, reports/, schemas/, starter/, docs/: in a checkout beside the package, in a wheel inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def folder(name: str) -> Path:
-    """The folder `queries`, `reports` or `docs`. Raises FileNotFoundError when the installation is incomplete."""
+    """One of these folders, by its name. Raises FileNotFoundError when the installation is incomplete."""
     for base in (_PACKAGE, _PACKAGE.parent):
         if (base / name).is_dir():
             return base / name
@@ -26,3 +26,12 @@ def query(name: str) -> str:
 def query_names() -> list[str]:
     """The names of all queries, sorted."""
     return sorted(path.stem for path in folder("queries").glob("*.sql"))
+
+
+SCHEMAS = ("policy", "config")
+
+
+@cache
+def schema(name: str) -> str:
+    """The text of the JSON Schema of a policy file (`policy`) or of tightener.yaml (`config`)."""
+    return (folder("schemas") / f"{name}.schema.json").read_text(encoding="utf-8")

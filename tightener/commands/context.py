@@ -17,14 +17,12 @@ from tightener.errors import NoEvidence, TightenerError
 from tightener.iam import account as accounts
 from tightener.iam import live
 from tightener.iam.account import Account
-from tightener.pipeline import Project
+from tightener.pipeline import STALE_DAYS, Project
 from tightener.policy.document import PolicySet
 from tightener.report import overview
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
 from tightener.results import Study
-
-STALE_DAYS = 7  # a window that ends longer ago than this is warned about
 
 
 @dataclass(frozen=True, slots=True)

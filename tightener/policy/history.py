@@ -33,6 +33,38 @@ class Then:
     day: date
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What Git knows of a file, as far back as it was looked at (MAX_REVISIONS)."""
+
+    revisions: int
+    oldest: date
+    cut: bool  # the clone is shallow: there may be older ones
+    changed: bool  # the file differs from the newest revision
+
+
+def known(policy_path: Path) -> Known | None:
+    """What Git knows of a file; None where it does not know it. Raises nothing of its own."""
+    revisions = _revisions(policy_path)
+    if not revisions:
+        return None
+    path = policy_path.resolve()
+    shallow = _git(path.parent, ["rev-parse", "--is-shallow-repository"])
+    return Known(
+        len(revisions),
+        revisions[-1].moment.date(),
+        cut=shallow is not None and shallow.strip() == b"true",
+        changed=bool(_git(path.parent, ["status", "--porcelain", "--", path.name])),
+    )
+
+
+def would_commit(path: Path) -> bool:
+    """Whether Git tracks a file, or would take it in with `git add .`; False outside a repository."""
+    path = path.resolve()
+    wanted = ["ls-files", "--cached", "--others", "--exclude-standard", "--", path.name]
+    return bool(_git(path.parent, wanted))
+
+
 def as_of(policy_path: Path, moment: datetime) -> Then | None:
     """The file as Git had it at a moment, along the main line of history.
 

@@ -82,7 +82,7 @@ class _Parser:
         if kind not in KINDS:
             raise self._fail(f"kind must be one of {', '.join(KINDS)}", "kind")
         fields = {key: self._source(key, data[key]) for key in FIELDS if key in data}
-        routes = data.get("routes") or []
+        routes = [] if data.get("routes") is None else data["routes"]
         if not isinstance(routes, list):
             raise self._fail("`routes` must be a list", "routes")
         found = FieldMap(self._name, kind, fields, tuple(self._route(i, one) for i, one in enumerate(routes)))
@@ -117,7 +117,7 @@ class _Parser:
 
     def _unit(self, key: str, data: Mapping[str, Any]) -> str:
         unit = data.get("unit", "")
-        if "unit" in data and (key not in _TIMES or unit not in UNITS):
+        if "unit" in data and (key not in _TIMES or not isinstance(unit, str) or unit not in UNITS):
             raise self._fail("`unit` belongs to a time and is one of " + ", ".join(UNITS), key, "unit")
         return str(unit)
 
@@ -129,7 +129,8 @@ class _Parser:
             raise self._fail("`values` must be a mapping of logged value to meaning", key, "values")
         allowed = _RESULTS.get(key)
         for logged, meaning in values.items():
-            if isinstance(meaning, (dict, list)) or (allowed is not None and meaning not in allowed):
+            meant = allowed is None or any(type(meaning) is type(one) and meaning == one for one in allowed)
+            if isinstance(meaning, (dict, list)) or not meant:  # 1 is not true
                 known = ", ".join(map(_spelt, allowed or ("a single value",)))
                 raise self._fail(f"`{logged}` cannot mean {meaning!r}", key, "values", str(logged), hint=known)
         return {_spelt(logged): meaning for logged, meaning in values.items()}
