@@ -440,6 +440,17 @@ def test_uses_that_change_hands_together() -> None:
     the_contract.hypothesis.inner_test(rules, log, "\n", False, 0, "fleet")  # type: ignore[attr-defined]
 
 
+def test_use_without_evidence_below_two_texts_of_a_rule() -> None:
+    """Found by a long run: the wildcard stayed beside the name, and the next run took it for used no more."""
+    rules = [NaiveRule("allow", "git", ("pull", "p*"), ("*",), None)]
+    log = [
+        Event("git", "pull", "", "feature/y", "no_evidence", "", 83),
+        Event("git", "push", "acme/a/x", "", "used", "", 39),
+    ]
+    log += [Event("git", "fetch", "acme/a/x", "main", "used", "", day) for day in (17, 25, 54, 72)]
+    the_contract.hypothesis.inner_test(rules, log, "\n", False, 1626, "plain")  # type: ignore[attr-defined]
+
+
 def test_the_oracle_itself() -> None:
     assert naive_match("a*c?", "abbcd")
     assert not naive_match("a*c?", "abbc")

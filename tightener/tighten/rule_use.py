@@ -106,14 +106,16 @@ class RuleUse:
         """Whether a wildcard has to become a list of what is kept of it.
 
         It has to where some of its actions go, or move to approval, and where another text of the rule covers one that
-        was exercised: narrowing that text would be in vain as long as the wildcard grants the same.
+        was exercised, or may have been: narrowing that text would be in vain as long as the wildcard grants the same, and
+        once they stand in rules of their own, that use is no longer the wildcard's.
         """
         grants = self.of_pattern(pattern)
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
             return False
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
         leaving = {g.id for g in self.asked} | {g.id for g in grants if g.action in self.moves.whole}
-        return any(g.goes or g.id in leaving or (g.id in others and g.status is Status.EXERCISED) for g in grants)
+        used = {g.id for g in grants if g.status is Status.EXERCISED or (g.action, "resource") in self.seen}
+        return any(g.goes or g.id in leaving or (g.id in others and g.id in used) for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
         """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it."""
