@@ -106,8 +106,8 @@ class RuleUse:
         """Whether a wildcard has to become a list of what is kept of it.
 
         It has to where some of its actions go, or move to approval, and where another text of the rule covers one that
-        was exercised, or may have been: narrowing that text would be in vain as long as the wildcard grants the same, and
-        once they stand in rules of their own, that use is no longer the wildcard's.
+        was exercised, or may have been: narrowing that text would be in vain as long as the wildcard grants the same,
+        and once they stand in rules of their own, that use is no longer the wildcard's.
         """
         grants = self.of_pattern(pattern)
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
