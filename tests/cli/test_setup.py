@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,7 @@ def test_the_workflow_runs_commands_that_exist(repository: Path) -> None:
     script = "set -e\nmkdir -p proposal\n" + "\n".join(lines)
     here = repository / "bin"
     here.mkdir()
-    (here / "tightener").write_text('#!/bin/sh\nexec python3 -m tightener.cli "$@"\n')
+    (here / "tightener").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tightener.cli "$@"\n')
     (here / "tightener").chmod(0o755)
     path = f"{here}{os.pathsep}{os.environ['PATH']}"
     modules = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
