@@ -451,6 +451,15 @@ def test_use_without_evidence_below_two_texts_of_a_rule() -> None:
     the_contract.hypothesis.inner_test(rules, log, "\n", False, 1626, "plain")  # type: ignore[attr-defined]
 
 
+def test_an_alias_beside_what_it_stands_for_is_left_in_its_place() -> None:
+    """Found by a long run: `refunds:write` covers `refunds:create`, and the second run only changed their order."""
+    rules = [NaiveRule("allow", "stripe", ("*", "refunds:create"), None, None)]
+    log = [Event("stripe", "refunds:create", "acme/*", "", "used_unlogged", "resource", 88)]
+    log += [Event("stripe", "customers:read", "", "", "approved", "", 89)]
+    log += [Event("git", "fetch", "acme/a/x", "main", "used", "", day) for day in (13, 43, 65, 77)]
+    the_contract.hypothesis.inner_test(rules, log, "\r\n", True, 264, "young")  # type: ignore[attr-defined]
+
+
 def test_the_oracle_itself() -> None:
     assert naive_match("a*c?", "abbcd")
     assert not naive_match("a*c?", "abbc")

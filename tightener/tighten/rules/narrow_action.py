@@ -17,6 +17,9 @@ def propose(use: RuleUse) -> list[Suggestion]:
         kept = [g for g in grants if not g.goes]
         if not kept or not use.listed(pattern):
             continue
+        names = tuple(g.action for g in kept)
+        if pattern in names and set(names) <= set(use.rule.body.actions):
+            continue  # an alias that names itself, beside all that it stands for: only their order would change
         exercised = [g.action for g in kept if g.status is Status.EXERCISED]
         unseen = [g.action for g in kept if g.status is Status.UNOBSERVABLE]
         unsure = [g.action for g in kept if g.status is Status.UNEXERCISED and g not in use.asked]
@@ -38,7 +41,7 @@ def propose(use: RuleUse) -> list[Suggestion]:
                     "removed": [g.action for g in gone],
                     **facts(gone or kept),
                 },
-                edit=Edit(replace={pattern: tuple(g.action for g in kept)}),
+                edit=Edit(replace={pattern: names}),
             )
         )
     return found
