@@ -11,6 +11,7 @@ from tightener.bench import agentdojo, score, show
 from tightener.commands.context import Context, Question, project_of
 from tightener.errors import NoEvidence, TightenerError
 from tightener.report import backtest as backtest_report
+from tightener.tighten.wording import count, there_are
 
 
 def backtest(ctx: Context, asked: Question, horizon: int, now: datetime) -> None:
@@ -33,7 +34,7 @@ def backtest(ctx: Context, asked: Question, horizon: int, now: datetime) -> None
         raise NoEvidence(
             f"no period could be scored: {first.skipped[-1]}"
             if first.skipped
-            else f"a backtest takes {first.needed} days of log, and there are {first.logged}",
+            else f"a backtest takes {count(first.needed, 'day')} of log, and {there_are(first.logged)}",
             slug="no-period",
             hint="read older logs, or ask for less: --window, --horizon",
         )

@@ -11,7 +11,7 @@ from tightener.report.view import TriedRow
 from tightener.results import Backtest, Forecast, Period, Tally
 from tightener.tighten.evidence.verdict import HORIZON
 from tightener.tighten.risk import RiskClass
-from tightener.tighten.wording import count
+from tightener.tighten.wording import count, there_are
 
 BETAS = (("1/10", 0.1), ("1", 1.0), ("10", 10.0))
 _STATEMENTS = (
@@ -90,7 +90,7 @@ def line(found: Backtest, way: str) -> str:
     if not tallies:
         if found.skipped:
             return f"not possible: {found.skipped[-1]}"
-        return f"not yet: a backtest takes {count(found.needed, 'day')} of log, and there are {found.logged}"
+        return f"not yet: a backtest takes {count(found.needed, 'day')} of log, and {there_are(found.logged)}"
     periods = "period" if len(tallies) == 1 else f"{len(tallies)} periods"
     refused, moved, uses = (_sum(tallies, what) for what in ("refused", "moved", "uses"))
     asked = f", and asked a person about {moved:,} more" if moved else ""
@@ -102,7 +102,7 @@ def line(found: Backtest, way: str) -> str:
 
 def _sentence(found: Backtest) -> str:
     if not found.periods:
-        return f"no period to score on; it takes {count(found.needed, 'day')} of log, and there are {found.logged}"
+        return f"no period to score on; it takes {count(found.needed, 'day')} of log, and {there_are(found.logged)}"
     return (
         f"{count(len(found.periods), 'period')} of {found.horizon} days, each tightened as of its first day"
         f" with what was known then"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tightener.logs.jobs import Share
@@ -17,6 +17,7 @@ from tightener.tighten.risk import RiskClass
 from tightener.tighten.wording import count, listing
 
 _MOST = 5  # sentences about one job
+_OTHERS = "--json lists them"
 
 
 def sentence(found: Split) -> str:
@@ -50,10 +51,10 @@ def words_of(out: Printer, found: Split) -> None:
     today = (f"{found.study.policy.name}\ntoday", "", f"{comparison.uses:,}", *_reach(found.before))
     headings = ("agent", "sessions", "uses", "allowed", "asked", "risk")
     out.table(headings, [today, *(_row(part) for part in found.parts)])
-    _list(out, "Whose use is whose", whose(found), every=True)
+    out.listed("Whose use is whose", whose(found))
     for part in found.parts:
-        _list(out, f"{part.name} keeps for want of evidence", kept(part))
-        _list(out, f"Left out of {part.name}", left_out(part))
+        out.listed(f"{part.name} keeps for want of evidence", kept(part), _MOST, _OTHERS)
+        out.listed(f"Left out of {part.name}", left_out(part), _MOST, _OTHERS)
     out.line()
     out.line(_next(found))
     out.line()
@@ -144,18 +145,6 @@ def _reached(of: Reach) -> int:
 
 def _used(share: Share) -> str:
     return f"{count(share.uses, 'use')} in {count(share.sessions, 'session')}"
-
-
-def _list(out: Printer, title: str, lines: Sequence[str], *, every: bool = False) -> None:
-    if not lines:
-        return
-    out.line()
-    out.line(title, style="bold")
-    most = len(lines) if every else _MOST
-    for text in lines[:most]:
-        out.line(f"- {text}")
-    if len(lines) > most:
-        out.line(f"- and {len(lines) - most:,} more (--json lists them)")
 
 
 def document(found: Split) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tightener.results import RoleStudy
 from tightener.tighten.wording import count
 
 _MOST = 15  # services in the table, and lines in each list
+_OTHERS = "--all and --json list them"
 _EXAMPLES = 3
 
 
@@ -112,11 +113,11 @@ def _role_words(out: Printer, agent: str, account: Account, one: Compared, *, ev
             out.table(("action", "beyond", "on", "granted by"), [_row(e) for e in one.excess], ratios=(3, 2, 3, 4))
         else:
             _services(out, one)
-    _list(out, "Only under conditions", [
-        f"{s.source}: {'; '.join([*s.conditions, *s.variables])}" for s in _conditional(one)
-    ], every=every)  # fmt: skip
-    _list(out, "Explicitly denied", _refusals(one.identity), every=every)
-    _list(out, "What could not be decided", one.undecided, every=every)
+    most = None if every else _MOST
+    conditional = [f"{s.source}: {'; '.join([*s.conditions, *s.variables])}" for s in _conditional(one)]
+    out.listed("Only under conditions", conditional, most, _OTHERS)
+    out.listed("Explicitly denied", _refusals(one.identity), most, _OTHERS)
+    out.listed("What could not be decided", one.undecided, most, _OTHERS)
 
 
 def _boundary(one: Identity) -> str:
@@ -155,7 +156,7 @@ def _services(out: Printer, one: Compared) -> None:
     ]
     out.table(("service", "actions beyond", "resources wider", "conditional", "which, and granted by"), table)
     if len(rows) > _MOST:
-        out.line(f"and {count(len(rows) - _MOST, 'more service')} (--all and --json list them)")
+        out.line(f"and {count(len(rows) - _MOST, 'more service')} ({_OTHERS})")
 
 
 def _named(group: Sequence[Excess]) -> str:
@@ -181,18 +182,6 @@ def _conditional(one: Compared) -> list[Statement]:
     """The allows that give something beyond, and only under conditions or for some values of a variable."""
     found = dict.fromkeys(s for e in one.excess for s in e.by if s.conditions or s.variables)
     return list(found)
-
-
-def _list(out: Printer, title: str, lines: Sequence[str], *, every: bool) -> None:
-    if not lines:
-        return
-    out.line()
-    out.line(title, style="bold")
-    most = len(lines) if every else _MOST
-    for text in lines[:most]:
-        out.line(f"- {visible(text)}")
-    if len(lines) > most:
-        out.line(f"- and {len(lines) - most:,} more (--all and --json list them)")
 
 
 def comparison(found: RoleStudy) -> dict[str, Any]:
@@ -221,7 +210,8 @@ def comparison_words(out: Printer, found: RoleStudy, *, every: bool) -> None:
     for g in found.without_effect:
         refused.setdefault(str(found.statements[g.rule.index].source), []).append(g.action)
     lines = [f"{_some(names)}: {source}" for source, names in refused.items()]
-    _list(
-        out, "Written in an allow, and without effect (a deny, the boundary, or no such resource)", lines, every=every
+    most = None if every else _MOST
+    out.listed(
+        "Written in an allow, and without effect (a deny, the boundary, or no such resource)", lines, most, _OTHERS
     )
-    _list(out, "What IAM says and this comparison cannot", found.notes, every=every)
+    out.listed("What IAM says and this comparison cannot", found.notes, most, _OTHERS)

@@ -77,6 +77,17 @@ class Printer:
         self._out.print(table)
         self._flush()
 
+    def listed(self, title: str, lines: Sequence[str], most: int | None = None, others: str = "") -> None:
+        """A heading and its points, if there are any; of more than `most` the others are counted, and where they are."""
+        if not lines:
+            return
+        self.line()
+        self.line(title, style="bold")
+        for text in lines[:most]:
+            self.line(f"- {visible(text)}")
+        if most is not None and len(lines) > most:
+            self.line(f"- and {len(lines) - most:,} more ({others})")
+
     def diff(self, text: str) -> None:
         """A unified diff for the eye: control characters shown, never wrapped."""
         for line in text.splitlines():
@@ -150,7 +161,7 @@ def _head(study: Study) -> list[tuple[str, str]]:
 def _evidence(one: Suggestion) -> str:
     parts = [f"line {one.rule.place.line}"]
     evidence = one.evidence
-    if isinstance(days := evidence.get("observed_days"), int):
+    if isinstance(days := evidence.get("observed_days"), int) and days:
         parts.append(f"{count(days, 'day')} seen")
     if isinstance(alone := evidence.get("log_alone"), float):
         parts += [str(evidence["calendar"]), words.alone_line(alone)]

@@ -13,7 +13,7 @@ from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
-from tightener.tighten.wording import count, listing
+from tightener.tighten.wording import count, listing, weekly
 
 
 def sentence(found: Proposal) -> str:
@@ -186,13 +186,9 @@ def proof_line(found: Proposal) -> str:
 def approvals(found: Proposal) -> str:
     """How often a person would be asked because of the proposal."""
     days = found.study.comparison.terms.window.days
-    weekly = 7 * found.approvals / days
-    often = (
-        f"about {count(round(weekly), 'time')} a week"
-        if weekly >= 1
-        else f"{count(found.approvals, 'time')} in {days} days"
-    )
-    return f"a person will be asked {often}"
+    if often := weekly(found.approvals, days):
+        return f"a person will be asked about {often} time{'' if often == '1' else 's'} a week"
+    return f"a person would have been asked {count(found.approvals, 'time')} in {count(days, 'day')}"
 
 
 def reach_lines(found: Proposal) -> list[tuple[str, str]]:

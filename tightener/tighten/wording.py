@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from tightener.tighten.grants import Grant
 
+RATE_DAYS = 14  # fewer days say nothing of an average week
+
 
 def listing(items: Sequence[str], most: int = 4) -> str:
     """`a`, `b` and 3 more."""
@@ -17,6 +19,17 @@ def listing(items: Sequence[str], most: int = 4) -> str:
 def count(number: int, noun: str) -> str:
     """1 action, 2 actions."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def there_are(number: int) -> str:
+    """there is 1, there are 2."""
+    return f"there {'is' if number == 1 else 'are'} {number:,}"
+
+
+def weekly(number: int, days: int) -> str:
+    """How often in an average week, as a number; '' where that is less than once, or where the days are too few."""
+    rate = 7 * number / days
+    return f"{rate:,.0f}" if days >= RATE_DAYS and rate >= 1 else ""
 
 
 def unused(grants: Sequence[Grant], window_days: int) -> str:

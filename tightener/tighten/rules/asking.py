@@ -10,7 +10,7 @@ from tightener.model import Body, Effect
 from tightener.tighten.moves import Load, Move
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
-from tightener.tighten.wording import count, listing
+from tightener.tighten.wording import count, listing, weekly
 
 
 def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]:
@@ -51,8 +51,10 @@ def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]
 
 def asked(load: Load) -> str:
     """How often a person would be asked, in words."""
-    weekly = f", about {load.weekly:.0f} a week" if load.weekly >= 1 else ""
-    return f"{count(load.approvals, 'approval')} in {count(load.days, 'day')}{weekly}"
+    often = weekly(load.approvals, load.days)
+    return (
+        f"{count(load.approvals, 'approval')} in {count(load.days, 'day')}{f', about {often} a week' if often else ''}"
+    )
 
 
 def _body(use: RuleUse, move: Move) -> Body:
