@@ -78,7 +78,7 @@ class Printer:
         self._flush()
 
     def listed(self, title: str, lines: Sequence[str], most: int | None = None, others: str = "") -> None:
-        """A heading and its points, if there are any; of more than `most` the others are counted, and where they are."""
+        """A heading and its points, if there are any; beyond `most` they are only counted, and `others` says where."""
         if not lines:
             return
         self.line()
