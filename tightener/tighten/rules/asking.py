@@ -51,10 +51,9 @@ def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]
 
 def asked(load: Load) -> str:
     """How often a person would be asked, in words."""
+    told = f"{count(load.approvals, 'approval')} in {count(load.days, 'day')}"
     often = weekly(load.approvals, load.days)
-    return (
-        f"{count(load.approvals, 'approval')} in {count(load.days, 'day')}{f', about {often} a week' if often else ''}"
-    )
+    return f"{told}, about {often} a week" if often else told
 
 
 def _body(use: RuleUse, move: Move) -> Body:
