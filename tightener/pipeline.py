@@ -212,6 +212,7 @@ def propose(
         document.parse(made.text, found.file.path, found.file.aliases).agents[found.policy.name],
         found.comparison,
     )
+    before = reach(found.policy, comparison)
     return Proposal(
         study=found,
         suggestions=tuple(kept),
@@ -219,8 +220,8 @@ def propose(
         text=made.text,
         diff=diff.unified(found.file.text, made.text, name),
         proof=whole,
-        before=reach(found.policy, comparison),
-        after=reach(new, comparison),
+        before=before,
+        after=reach(new, comparison, before),
         checklist=checklist(
             project.con, new, made.origin[new.name], comparison, moves(project.con, comparison), _unmoved(left_out)
         ),

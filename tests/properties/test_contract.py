@@ -298,6 +298,7 @@ def the_contract(found: list[NaiveRule], log: Log, newline: str, flow: bool, cha
             assert not any(e.may_be(request) for e in maybe), (
                 f"3: removed with no evidence either way: {request}\n{proposal.diff}"
             )
+    assert proposal.after.score <= proposal.before.score + 1e-9, f"the score rose:\n{proposal.diff}"
     # 5: idempotent. Where nothing changed, a second run would be the first run again. 6: it sees the rows in another
     # order, and so does, in a quarter of the cases, a run on the first text.
     shuffled = random.Random(chance).sample(numbered, len(numbered))

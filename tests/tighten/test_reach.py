@@ -7,10 +7,11 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import yaml
-from small_world import DAYS, Use, proposal
+from small_world import DAYS, LAST, Use, proposal
 
 from tightener.report import payload, words
 from tightener.results import Proposal
@@ -48,12 +49,26 @@ def test_permissions_are_counted_as_by_hand() -> None:
     }
     total = sum(weights[risk("aws", a).kind] for a in allowed) + 0.2 * sum(weights[risk("aws", a).kind] for a in asked)
     assert found.before.score == pytest.approx(100 * (total - 1) / total)
+    left = sum(
+        weights[risk("aws", a).kind] for a in written(found, "allow") if a != "s3:DeleteBucket" and a not in asked
+    )
+    assert found.after.score == pytest.approx(100 * (left - 1) / total)
     assert found.after.score < found.before.score
     kept = [a for a in written(found, "allow") if a != "s3:DeleteBucket" and a not in asked]
     assert {kind: one.granted for kind, one in found.after.allowed.items()} == Counter(
         risk("aws", a).kind for a in kept
     )
     assert found.after.allowed[RiskClass.READ].used == 1
+
+
+def test_asking_about_what_is_used_does_not_raise_the_score() -> None:
+    """The grants are too young to be taken away, so that nothing else changes."""
+    young = f"    x-granted-since: {LAST - timedelta(days=40)}\n"
+    rule = "{service: aws, actions: ['s3:DeleteObject', 's3:GetBucketAcl'], resources: ['arn:aws:s3:::b/*']}"
+    uses = [Use("aws", "s3:DeleteObject", f"arn:aws:s3:::b/logs/{day}", day=day) for day in (40, 50, 60)]
+    found = proposal(f"{young}    allow:\n      - {rule}\n", uses)
+    assert found.after.approval == {RiskClass.DELETE: Count(1, 1)}
+    assert found.before.score == found.after.score == pytest.approx(100 / 11)  # a read, beside a deletion
 
 
 def written(found: Proposal, *blocks: str) -> list[str]:

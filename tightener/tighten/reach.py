@@ -6,12 +6,13 @@ whole counts in neither, and what an approval covers whole is not allowed.
 
 The score, to sort by: 100 x the sum over unused granted permissions of w, divided by the sum over all granted ones of
 w. w is the class's weight (risk_class.csv: 1 for a read, 30 for what can change permissions), times 0.2 where a person
-is asked first. It is never shown without the counts.
+is asked first. A proposal's is set against all that is granted today: against its own, less of what is used, or a
+person asked about it, would raise the score. It is never shown without the counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -55,12 +56,14 @@ class Reach:
     approval: Mapping[RiskClass, Count]
     scopes: Mapping[Scope, int]  # resource patterns of allow and approval rules
     score: float  # 0 = nothing unused is granted
+    weight: float  # of all that is granted: what the score is a part of
 
 
-def reach(policy: AgentPolicy, comparison: Comparison) -> Reach:
+def reach(policy: AgentPolicy, comparison: Comparison, against: Reach | None = None) -> Reach:
     """The blast radius of a policy that grants nothing beyond the comparison's grants: that policy, or a proposal.
 
-    In: the comparison knows the concrete actions, and which of them were used. Raises nothing.
+    In: the comparison knows the concrete actions, and which of them were used; `against` is the radius of today's
+    policy, where this one is to take its place. Raises nothing.
     """
     used = {(g.rule.service, g.action) for g in comparison.grants if _exercised(g.status, g.evidence.uses)}
     actions: dict[str, dict[str, None]] = {}
@@ -70,17 +73,25 @@ def reach(policy: AgentPolicy, comparison: Comparison) -> Reach:
     counted = {
         effect: permissions(policy, actions, moment, effect) for effect in (Effect.ALLOW, Effect.REQUIRE_APPROVAL)
     }
-    unused = total = 0.0
-    for effect, found in counted.items():
-        share = 1 if effect is Effect.ALLOW else APPROVAL_SHARE
-        total += sum(kind.weight * share for kind in found.values())
-        unused += sum(kind.weight * share for key, kind in found.items() if key not in used)
+    allowed, asked = counted[Effect.ALLOW], counted[Effect.REQUIRE_APPROVAL]
+    unused, weight = _weights(allowed, asked, used)
+    whole = weight if against is None else against.weight
     return Reach(
-        allowed=_counts(counted[Effect.ALLOW], used),
-        approval=_counts(counted[Effect.REQUIRE_APPROVAL], used),
+        allowed=_counts(allowed, used),
+        approval=_counts(asked, used),
         scopes=_scopes(policy.rules),
-        score=100 * unused / total if total else 0.0,
+        score=100 * unused / whole if whole else 0.0,
+        weight=weight,
     )
+
+
+def _weights(
+    allowed: Mapping[tuple[str, str], RiskClass], asked: Mapping[tuple[str, str], RiskClass], used: Collection[object]
+) -> tuple[float, float]:
+    """The weights of what is granted and unused, and of all that is granted. What is allowed counts as that alone."""
+    weights = {key: kind.weight * APPROVAL_SHARE for key, kind in asked.items()}
+    weights |= {key: kind.weight for key, kind in allowed.items()}
+    return sum(weight for key, weight in weights.items() if key not in used), sum(weights.values())
 
 
 def scope(service: str, pattern: str) -> Scope:
