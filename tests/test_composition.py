@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tightener import pipeline
+from tightener import composition, pipeline
 from tightener.config import Config
 from tightener.model import Level
 from tightener.prove.proof import Proof
@@ -30,7 +30,7 @@ def test_edits_that_do_not_hold_together_are_not_kept_together(monkeypatch: pyte
     study = pipeline.study(project, policies, "claude-invoice-01")
     every = [one.id for one in pipeline.propose(project, study).suggestions]
     first, _, third, *_ = every
-    honest = pipeline._proof
+    honest = composition.proof
 
     def only_apart(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
         proof = honest(found, chosen, one)
@@ -38,7 +38,7 @@ def test_edits_that_do_not_hold_together_are_not_kept_together(monkeypatch: pyte
             return replace(proof, lost=(Lost("git", "pull", "acme/billing", "", Level.ALLOWED, Level.REFUSED),))
         return proof
 
-    monkeypatch.setattr(pipeline, "_proof", only_apart)
+    monkeypatch.setattr(composition, "proof", only_apart)
     proposal = pipeline.propose(project, study)
     assert [s.id for s in proposal.suggestions] == [one for one in every if one != third]
     assert [(s.id, why.startswith("not together with the others")) for s, why in proposal.left_out] == [(third, True)]

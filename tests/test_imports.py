@@ -38,8 +38,10 @@ ROOMS: dict[str, set[str]] = {
         "resources",
     },
     "publish": {"report", "results", "config", "tighten", "policy", "model", "errors"},
+    "composition": {"results", "prove", "tighten", "policy", "services", "model", "errors"},
     "pipeline": {
         *(
+            "composition",
             "results",
             "decided",
             "config",

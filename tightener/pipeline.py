@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
@@ -23,27 +24,21 @@ from tightener.logs.staging import Progress
 from tightener.model import AgentPolicy, Window
 from tightener.policy import diff, document
 from tightener.policy.document import PolicyFile, PolicySet
-from tightener.policy.patterns import matches
-from tightener.policy.rules import boxes
-from tightener.prove.proof import Proof, prove
 from tightener.prove.replay import exercised
 from tightener.results import Proposal, Study
-from tightener.services.semantics import fold_action
 from tightener.tighten.ages import ages
 from tightener.tighten.checklist import checklist
-from tightener.tighten.compare import Comparison, Draft, Terms, compare
+from tightener.tighten.compare import Comparison, Terms, compare
 from tightener.tighten.evidence.judge import judge
 from tightener.tighten.moves import moves
-from tightener.tighten.owners import assign, reassigned, remember
 from tightener.tighten.reach import reach, removed
-from tightener.tighten.suggest import changes, suggest, with_required
+from tightener.tighten.suggest import changes, with_required
 from tightener.tighten.suggestion import Suggestion, additions
 from tightener.tighten.wording import count
 
 WINDOW_DAYS = 90
 MIN_AGE_DAYS = 30
 STALE_DAYS = 7  # a window that ends longer ago than this is warned about
-_ROUNDS = 8  # a proposal has settled after one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +190,12 @@ def propose(
     Raises NoEvidence where the coverage is too thin, VerificationFailed where the whole does not hold.
     """
     enough(found.comparison)
-    found, kept, left_out = _settled(project, found, refused or {})
+    no = {**(refused or {}), **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
+    found, kept, left_out = settled(project.con, found, no)
     if only:
         kept = with_required(chosen(kept, only), kept)
         left_out = []
-    whole = _proof(found, kept)
+    whole = proof(found, kept)
     if not whole.holds:
         raise VerificationFailed(
             f"the composed proposal for {found.policy.name} does not hold: {whole.reason}",
@@ -236,118 +232,6 @@ def _unmoved(left_out: Sequence[tuple[Suggestion, str]]) -> dict[tuple[int, str]
     }
 
 
-def _settled(
-    project: Project, found: Study, no: Mapping[str, str]
-) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
-    """The suggestions that a second run would have nothing to add to, and the comparison that they rest on.
-
-    Narrowing a rule can move uses to it or away from it, where several rules grant the same. So the comparison is made
-    again as if the proposal were in force, until that changes nothing any more.
-    """
-    kept, left_out = _composed(project, found, no)
-    for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
-        made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
-        text, origin = made.text, made.origin[policy.name]
-        new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
-        if new is None:
-            break
-        remember(project.con)
-        assign(project.con, policy, terms.moment, new, origin)
-        if not reassigned(project.con):
-            break
-        again = replace(found, comparison=compare(project.con, policy, terms, Draft(new, origin, found.comparison)))
-        more, out = _composed(project, again, no)
-        if _apply(again, more) == text:
-            break
-        found, kept, left_out = again, more, out
-    return found, kept, left_out
-
-
-def _composed(
-    project: Project, found: Study, no: Mapping[str, str]
-) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
-    refused = {**no, **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
-    if found.job:
-        refused = _taking(project, found, refused)
-    kept, failed = _proved(found, suggest(project.con, found.comparison, refused), refused)
-    stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
-    if stuck:  # what cannot move stays where it is, and the others leave room for it
-        out = {**refused, **stuck}
-        kept, failed = _proved(found, suggest(project.con, found.comparison, out), out)
-    return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
-
-
-def _taking(project: Project, found: Study, refused: Mapping[str, str]) -> dict[str, str]:
-    """A job's part of a policy only loses what the job does not use; what to ask about is a question of its own."""
-    out = dict(refused)
-    while more := {
-        one.id: "asked about once the job is an agent of its own"
-        for one in suggest(project.con, found.comparison, out)
-        if one.id not in out and (one.moved or one.edit.deny is not None)
-    }:
-        out |= more
-    return out
-
-
-def _proved(
-    found: Study, every: Sequence[Suggestion], refused: Mapping[str, str]
-) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """The suggestions that were proved, in document order, and those that were not or were refused, with the reason.
-
-    What fails by itself may hold together with the others of its service (an approval rule is a limit only as long as
-    there is an allow below it): then it requires them.
-    """
-    kept: list[Suggestion] = []
-    failed: list[tuple[Suggestion, str]] = []
-    for one in every:
-        alone = with_required([one], every)
-        missing = [s for s in alone if s is not one and s not in kept]
-        reason = refused.get(one.id, "")
-        if missing and not reason:
-            reason = f"it needs {missing[0].id}, which is left out"
-        reason = reason or _reason(found, alone, one)
-        if reason:
-            failed.append((one, reason))
-        else:
-            kept.append(one)
-    retry = True
-    while retry:
-        retry = False
-        for one, reason in tuple(pair for pair in failed if pair[0].id not in refused):
-            others = tuple(s.id for s in kept if s.rule.service == one.rule.service)
-            together = [s for s in every if s.id in others or s is one]
-            if others and set(one.requires) <= set(others) and not _reason(found, together):
-                kept.append(replace(one, requires=others))
-                failed.remove((one, reason))
-                retry = True
-    order = {s.id: i for i, s in enumerate(every)}
-    return sorted(kept, key=lambda s: order[s.id]), failed
-
-
-def _one_by_one(
-    found: Study, kept: list[Suggestion], failed: list[tuple[Suggestion, str]]
-) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """As many of them as hold together, taken one by one in document order."""
-    good: list[Suggestion] = []
-    for one in kept:
-        more = [s for s in with_required([one], kept) if s not in good]
-        reason = _reason(found, [s for s in kept if s in good or s in more])
-        if reason:
-            failed.append((one, f"not together with the others: {reason}"))
-        else:
-            good += more
-    return [s for s in kept if s in good], failed
-
-
-def _reason(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> str:
-    """Why these suggestions together are not proved; '' where they are."""
-    try:
-        return _proof(found, chosen, one).reason
-    except PolicyError as error:  # an edit that the text does not allow, such as one behind an alias
-        return error.message
-
-
 def write(file: PolicyFile, text: str) -> None:
     """Writes a new text over the policy file, unless the file has changed since it was read."""
     path = Path(file.path)
@@ -362,26 +246,6 @@ def write(file: PolicyFile, text: str) -> None:
 def digest(text: str) -> str:
     """SHA-256 of a policy file's bytes, hex."""
     return hashlib.sha256(document.encode(text)).hexdigest()
-
-
-def _apply(found: Study, chosen: Sequence[Suggestion]) -> str:
-    return found.file.rewrite(changes(chosen), additions(chosen)) if chosen else found.file.text
-
-
-def _proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
-    """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
-    name = found.policy.name
-    new = document.parse(_apply(found, chosen), found.file.path, found.file.aliases).agents[name]
-    only = None
-    if one is not None:
-        own = boxes(one.rule, one.rule.service)
-        only = [
-            (service, action)
-            for service, action in found.requests.whole
-            if service == one.rule.service and any(matches(b.action, fold_action(service, action)) for b in own)
-        ]
-    moved = [rule for suggestion in chosen for rule in suggestion.moved]
-    return prove(found.policy, new, found.requests, found.comparison.terms.moment, only, moved)
 
 
 def chosen(every: Sequence[Suggestion], only: Sequence[str]) -> list[Suggestion]:

@@ -10,7 +10,6 @@ this file as a script several times, and each process tries its share of the cas
 
 from __future__ import annotations
 
-import functools
 import gc
 import json
 import random
@@ -20,237 +19,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle import NaiveRule, naive_level, naive_match, naive_rules
+from small_cases import LAST, MORNING, OTHER, UNIVERSE, Event, Log, events, rules, written
+from small_program import EVIDENCE, OPTIMISED, database, proposed, tightened
 
 from tightener import pipeline
 from tightener.config import Config
-from tightener.logs import store
 from tightener.model import Rule
 from tightener.pipeline import Project
-from tightener.policy import diff, document
-from tightener.policy.document import PolicySet
-from tightener.results import Proposal
-from tightener.tighten.evidence import judge as evidence_judge
-from tightener.tighten.evidence.calibration import Calibration, Limits, Pools, Realised
-from tightener.tighten.evidence.judge import Judge, judge
-from tightener.tighten.evidence.pooling import Pool
-from tightener.tighten.evidence.verdict import Class
-
-LAST = date(2026, 11, 15)
-DAYS = 90  # as many as removal needs evidence for
-MORNING = datetime.combine(LAST - timedelta(days=DAYS - 1), datetime.min.time())  # of the first day
-SERVICES = {
-    "git": ["clone", "fetch", "pull", "push"],
-    "stripe": ["invoices:read", "invoices:create", "customers:read", "refunds:create"],
-    "crm": ["read", "export"],
-}
-RESOURCES = ["", "acme/a", "acme/b", "acme/a/x", "evil/z", "acme/2026-10/x", "acme/2026-11/x"]
-BRANCHES = ["", "main", "feature/x", "feature/y"]
-ACTION_PATTERNS = {
-    "git": ["clone", "fetch", "push", "pull", "*", "p*"],
-    "stripe": ["invoices:read", "invoices:write", "customers:read", "*:read", "refunds:create", "*"],
-    "crm": ["read", "export", "*"],
-}
-RESOURCE_PATTERNS = ["acme/*", "acme/a", "*", "acme/?", "*/a", "evil/z"]
-BRANCH_PATTERNS = ["main", "feature/*", "*", "feature/x"]
-
-
-# --- the cases -------------------------------------------------------------------------------------------------------
-
-
-UNIVERSE = [
-    (s, a, r, b)
-    for s, actions in SERVICES.items()
-    for a in [*actions, "other"]
-    for r in [*RESOURCES, "acme/new", "acme/2026-12/x", "zzz"]
-    for b in ([*BRANCHES, "feature/new", "other"] if s == "git" else [""])
-]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One request of a log. `hidden` names the part that the log does not show: there, the value is a pattern."""
-
-    service: str
-    action: str
-    resource: str
-    branch: str
-    outcome: str
-    hidden: str
-    day: int
-
-    def may_be(self, request: tuple[str, str, str, str]) -> bool:
-        service, action, resource, branch = request
-        return (
-            (service, action) == (self.service, self.action)
-            and (naive_match(self.resource, resource) if self.hidden == "resource" else resource == self.resource)
-            and (naive_match(self.branch, branch) if self.hidden == "branch" else branch == self.branch)
-        )
-
-
-Log = list[Event]
-LOGGED = [(s, a) for s in ("git", "stripe") for a in SERVICES[s]]  # nobody ever logged crm: nothing may be said of it
-OUTCOMES = ["used", "used", "used", "approved", "refused", "no_evidence", "used_unlogged"]
-
-
-WHOLE = [
-    Event(service, action, resource, branch, "", "", 0)
-    for service, action in LOGGED
-    for resource in RESOURCES
-    for branch in (BRANCHES if service == "git" else [""])
-]
-PARTLY = [replace(e, resource=pattern, hidden="resource") for e in WHOLE for pattern in ("*", "acme/*")]
-PARTLY += [replace(e, branch="*", hidden="branch") for e in WHOLE if e.service == "git"]
-events = st.builds(  # few draws: each takes its time
-    lambda event, outcome, day: replace(event, outcome=outcome, day=day),
-    st.sampled_from(WHOLE * 8 + PARTLY),
-    st.sampled_from(OUTCOMES),
-    st.integers(0, DAYS - 1),
-)
-
-
-@st.composite
-def rules(draw: st.DrawFn) -> NaiveRule:
-    service = draw(st.sampled_from(sorted(SERVICES)))
-    some = st.lists(st.sampled_from(RESOURCE_PATTERNS), min_size=1, max_size=3, unique=True)
-    return NaiveRule(
-        effect=draw(st.sampled_from(["allow", "allow", "allow", "require_approval", "deny"])),
-        service=service,
-        actions=tuple(draw(st.lists(st.sampled_from(ACTION_PATTERNS[service]), min_size=1, max_size=3, unique=True))),
-        resources=draw(st.none() | some.map(tuple)),
-        branches=draw(
-            st.none() | st.lists(st.sampled_from(BRANCH_PATTERNS), min_size=1, max_size=2, unique=True).map(tuple)
-        )
-        if service == "git"
-        else None,
-    )
-
-
-def written(found: list[NaiveRule], newline: str, *, flow: bool, since: str = "2020-01-01") -> str:
-    """The rules as YAML text: a block and a comment for each, and another agent that must not change."""
-    lines = ["# head", "project: p", "agents:", "  a:", f"    x-granted-since: {since}"]
-    for i, rule in enumerate(found):
-        lines += [f"    # block {i}", f"    {rule.effect}:", f"      # rule {i}"]
-        parts = [("actions", rule.actions), ("resources", rule.resources), ("branches", rule.branches)]
-        fields = [f"service: {rule.service}"]
-        fields += [f"{k}: [{', '.join(f'{v!r}' for v in vs)}]".replace("'", '"') for k, vs in parts if vs is not None]
-        if flow:
-            lines.append(f"      - {{{', '.join(fields)}}}   # tail {i}")
-        else:
-            lines += [f"      - {fields[0]}   # tail {i}", *(f"        {field}" for field in fields[1:])]
-    lines += OTHER
-    return newline.join(lines) + newline
-
-
-OTHER = [
-    "  other:   # untouched",
-    "    allow: [ {service: git,actions: [ push ]  } ]",
-    "    deny:",
-    "    - service: '*'",
-    "      actions: 'x'  # y",
-]
-
-
-# --- the program -----------------------------------------------------------------------------------------------------
-
-INSERT = (
-    "INSERT INTO event SELECT 1, unnest($position), 0, 'gateway', unnest($native_id), unnest($time), unnest($agent), "
-    "'', unnest($session), unnest($service), unnest($action), unnest($resource), unnest($branch), unnest($partial), "
-    "unnest($outcome), 'allow', NULL, '', false, false, true, 0"
-)
-
-
-@cache
-def database(*, optimised: bool) -> duckdb.DuckDBPyConnection:
-    """A database that has seen every day, through one line of another agent and service a day; one for all cases.
-
-    Most of the time of a query over a hundred rows goes into planning it, so a plain run leaves its plan as it stands.
-    """
-    diff.top_level = functools.cache(diff.top_level)  # the repository does not move: ask git once, not for every case
-    con = store.open(None)
-    con.execute("SET threads = 1")
-    if not optimised:
-        con.execute("PRAGMA disable_optimizer")
-    con.execute(
-        "INSERT INTO log_file VALUES (1, 'f', 'gateway', 'gateway', 0, '', 0, 0, 0, 0, 0, NULL, NULL, '', "
-        "TIMESTAMP '2026-11-16')"
-    )
-    beats = [Event(s, "heartbeat", "", "", "used", "", day) for s in ("git", "stripe") for day in range(DAYS)]
-    insert(con, list(enumerate(beats)), "beat")
-    work = [
-        Event("git", "heartbeat", "", "", "refused", "", day) for day in range(DAYS)
-    ]  # the agent is there every day
-    for agent in ("a", "b"):  # `b` has the log of `a` in another shape
-        insert(con, list(enumerate(work, len(beats))), agent)
-    return con
-
-
-def insert(con: duckdb.DuckDBPyConnection, log: list[tuple[int, Event]], agent: str) -> None:
-    """The log as rows of `event`, in this order; its number gives an event its id and its time of day."""
-    if log:
-        con.execute(
-            INSERT,
-            {
-                "position": list(range(len(log))),
-                "native_id": [f"{agent}{number}" for number, _ in log],
-                "time": [MORNING + timedelta(days=event.day, seconds=number) for number, event in log],
-                "agent": [agent] * len(log),
-                "session": [f"s{number % 5}" for number, _ in log],
-                "service": [event.service for _, event in log],
-                "action": [event.action for _, event in log],
-                "resource": [event.resource for _, event in log],
-                "branch": [event.branch for _, event in log],
-                "partial": [event.hidden for _, event in log],
-                "outcome": [event.outcome for _, event in log],
-            },
-        )
-
-
-OPTIMISED = "thorough" in sys.argv
-
-
-EVIDENCE = ("plain", "plain", "young", "fleet")  # enough; granted too short a time; sorted into all three classes
-
-
-def fleet_judge(*given: Any) -> Judge:
-    """A judge whose fleet finds some actions fit for removal, some for approval and some for neither."""
-    seldom, rarely, often = (Pool(dead=dead, a=0.5, b=10.0) for dead in (0.999, 0.8, 0.1))
-    sure = Realised(agents=100, grants=1000, used=0, upper=0.003, correction=0.0)
-    calibration = Calibration(100, Pools(rarely, {}), Limits(), dict.fromkeys(Class, sure))
-    assert [calibration.limits.sorted(pool.chance(DAYS)).value for pool in (seldom, rarely, often)] == list(Class)
-    by_action = {"clone": seldom, "pull": seldom, "fetch": rarely, "push": rarely, "other": often}
-    by_action |= {"invoices:read": seldom, "invoices:create": rarely, "invoices:write": rarely}
-    evidence_judge.stratum = lambda service, action: action
-    return replace(judge(*given), calibration=replace(calibration, pools=Pools(often, by_action)))
-
-
-def tightened(text: str, log: list[tuple[int, Event]], evidence: str = "plain") -> Proposal:
-    """The whole program on this policy and these numbered events. It leaves the database as it was."""
-    pipeline.judge = fleet_judge if evidence == "fleet" else judge
-    con = database(optimised=OPTIMISED)
-    con.begin()
-    try:
-        insert(con, log, "a")
-        return proposed(con, text, "a")
-    finally:
-        con.rollback()
-
-
-def proposed(con: duckdb.DuckDBPyConnection, text: str, agent: str) -> Proposal:
-    project = Project(con, Config(), temporary=True)
-    file = document.parse(text, "p.yaml")
-    return pipeline.propose(project, pipeline.study(project, PolicySet((file,)), agent))
-
 
 # --- the properties --------------------------------------------------------------------------------------------------
 
@@ -422,43 +205,6 @@ def test_the_contract(tmp_path: Path) -> None:
 
 def test_duplicates_do_not_matter(tmp_path: Path) -> None:
     tried(duplicates_do_not_matter, 200, tmp_path)
-
-
-def test_uses_that_change_hands_together() -> None:
-    """Found by the nightly run: an even number of uses that moved from one rule to another looked like none."""
-    rules = [
-        NaiveRule("allow", "stripe", ("invoices:read", "*"), None, None),
-        NaiveRule("allow", "stripe", ("invoices:write", "*:read", "refunds:create"), None, None),
-    ]
-    used = [
-        ("customers:read", "acme/b", 84),
-        ("refunds:create", "evil/z", 53),
-        ("invoices:read", "acme/a", 0),
-        ("invoices:create", "acme/2026-11/x", 0),
-    ]
-    log = [Event("stripe", action, resource, "", "used", "", day) for action, resource, day in used]
-    log += [Event("git", "fetch", "acme/a", "main", "used", "", day) for day in (0, 41, 68)]
-    the_contract.hypothesis.inner_test(rules, log, "\n", False, 0, "fleet")  # type: ignore[attr-defined]
-
-
-def test_use_without_evidence_below_two_texts_of_a_rule() -> None:
-    """Found by a long run: the wildcard stayed beside the name, and the next run took it for used no more."""
-    rules = [NaiveRule("allow", "git", ("pull", "p*"), ("*",), None)]
-    log = [
-        Event("git", "pull", "", "feature/y", "no_evidence", "", 83),
-        Event("git", "push", "acme/a/x", "", "used", "", 39),
-    ]
-    log += [Event("git", "fetch", "acme/a/x", "main", "used", "", day) for day in (17, 25, 54, 72)]
-    the_contract.hypothesis.inner_test(rules, log, "\n", False, 1626, "plain")  # type: ignore[attr-defined]
-
-
-def test_an_alias_beside_what_it_stands_for_is_left_in_its_place() -> None:
-    """Found by a long run: `refunds:write` covers `refunds:create`, and the second run only changed their order."""
-    rules = [NaiveRule("allow", "stripe", ("*", "refunds:create"), None, None)]
-    log = [Event("stripe", "refunds:create", "acme/*", "", "used_unlogged", "resource", 88)]
-    log += [Event("stripe", "customers:read", "", "", "approved", "", 89)]
-    log += [Event("git", "fetch", "acme/a/x", "main", "used", "", day) for day in (13, 43, 65, 77)]
-    the_contract.hypothesis.inner_test(rules, log, "\r\n", True, 264, "young")  # type: ignore[attr-defined]
 
 
 def test_the_oracle_itself() -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import NaiveRule, naive_level, naive_rules
-from test_contract import DAYS, INSERT, LAST, MORNING, OTHER, UNIVERSE, Event, database, events, rules, written
+from small_cases import DAYS, LAST, MORNING, OTHER, UNIVERSE, Event, events, rules, written
+from small_program import INSERT, database
 
 from tightener import jobs
 from tightener.config import Config

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import NaiveRule, naive_level, naive_match, naive_rules
-from test_contract import BRANCH_PATTERNS, BRANCHES, RESOURCE_PATTERNS, RESOURCES, UNIVERSE, rules, written
+from small_cases import BRANCH_PATTERNS, BRANCHES, RESOURCE_PATTERNS, RESOURCES, UNIVERSE, rules, written
 
 from tightener.model import Addition, Body, Effect
 from tightener.policy import document

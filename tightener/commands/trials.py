@@ -11,7 +11,6 @@ from tightener.bench import agentdojo, score, show
 from tightener.commands.context import Context, Question, project_of
 from tightener.errors import NoEvidence, TightenerError
 from tightener.report import backtest as backtest_report
-from tightener.tighten.wording import count, there_are
 
 
 def backtest(ctx: Context, asked: Question, horizon: int, now: datetime) -> None:
@@ -32,9 +31,7 @@ def backtest(ctx: Context, asked: Question, horizon: int, now: datetime) -> None
     if not any(one.periods for one in found):
         first = found[0]
         raise NoEvidence(
-            f"no period could be scored: {first.skipped[-1]}"
-            if first.skipped
-            else f"a backtest takes {count(first.needed, 'day')} of log, and {there_are(first.logged)}",
+            f"no period could be scored: {first.skipped[-1]}" if first.skipped else backtest_report.lacking(first),
             slug="no-period",
             hint="read older logs, or ask for less: --window, --horizon",
         )

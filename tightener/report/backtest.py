@@ -84,13 +84,18 @@ def words(out: Printer, found: Backtest) -> None:
         out.line(f"- {period(one)}")
 
 
+def lacking(found: Backtest) -> str:
+    """Why the log bears no backtest."""
+    return f"a backtest takes {count(found.needed, 'day')} of log, and {there_are(found.logged)}"
+
+
 def line(found: Backtest, way: str) -> str:
     """What `suggest` says of its own way of tightening, in one sentence."""
     tallies = [tally for tally in found.ways.get(way, ()) if tally is not None]
     if not tallies:
         if found.skipped:
             return f"not possible: {found.skipped[-1]}"
-        return f"not yet: a backtest takes {count(found.needed, 'day')} of log, and {there_are(found.logged)}"
+        return f"not yet: {lacking(found)}"
     periods = "period" if len(tallies) == 1 else f"{len(tallies)} periods"
     refused, moved, uses = (_sum(tallies, what) for what in ("refused", "moved", "uses"))
     asked = f", and asked a person about {moved:,} more" if moved else ""
@@ -102,7 +107,7 @@ def line(found: Backtest, way: str) -> str:
 
 def _sentence(found: Backtest) -> str:
     if not found.periods:
-        return f"no period to score on; it takes {count(found.needed, 'day')} of log, and {there_are(found.logged)}"
+        return f"no period to score on: {lacking(found)}"
     return (
         f"{count(len(found.periods), 'period')} of {found.horizon} days, each tightened as of its first day"
         f" with what was known then"

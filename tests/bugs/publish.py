@@ -1,0 +1,99 @@
+"""Bugs to plant in pull requests."""
+
+from __future__ import annotations
+
+from bugs.bug import Bug
+
+BUGS = (
+    Bug(
+        "a person's commits are built over",
+        "tightener/publish/settle.py",
+        "    if tip and not tip.seal and not any(",
+        "    if tip and not tip.commit and not any(",
+        "tests/publish/test_settle.py",
+    ),
+    Bug(
+        "a refresh does not stand on the branch's tip",
+        "tightener/publish/settle.py",
+        "else (tip.commit, base.commit)",
+        "else (base.commit,)",
+        "tests/publish/test_settle.py",
+    ),
+    Bug(
+        "a 422 ends the run instead of looking again",
+        "tightener/publish/client.py",
+        '        return Again(f"GitHub refused',
+        '        return TightenerError(f"GitHub refused',
+        "tests/publish/test_github.py",
+    ),
+    Bug(
+        "labels and reviewers that an interruption left out stay out",
+        "tightener/publish/github.py",
+        "return seen.open.place, () if seen.open.dressed else self._dress(seen.open, draft)",
+        "return seen.open.place, ()",
+        "tests/publish/test_github.py",
+    ),
+    Bug(
+        "a branch is moved by force",
+        "tightener/publish/github.py",
+        '"force": False}',
+        '"force": True}',
+        "tests/publish/test_github.py",
+    ),
+    Bug(
+        "a local branch is moved without a look",
+        "tightener/publish/git.py",
+        '        self.write("update-ref", f"refs/heads/{branch}", new, old or _MISSING)',
+        '        self.write("update-ref", f"refs/heads/{branch}", new)',
+        "tests/publish/test_local.py",
+    ),
+    Bug(
+        "a no holds a day longer",
+        "tightener/publish/record.py",
+        "today - ended.day >= timedelta(days=NO_DAYS)",
+        "today - ended.day > timedelta(days=NO_DAYS)",
+        "tests/publish/test_record.py",
+    ),
+    Bug(
+        "merging is a no to what was merged",
+        "tightener/publish/record.py",
+        "        if not ended.merged and record.state != CLOSED:",
+        "        if record.state != CLOSED:",
+        "tests/publish/test_record.py",
+    ),
+    Bug(
+        "mentions are left outside code",
+        "tightener/publish/markdown.py",
+        're.compile(r"[@#]|://',
+        're.compile(r"[#]|://',
+        "tests/publish/test_markdown.py",
+    ),
+    Bug(
+        "pipes end a cell",
+        "tightener/publish/markdown.py",
+        '_PLAIN = frozenset(" .,:',
+        '_PLAIN = frozenset("| .,:',
+        "tests/publish/test_markdown.py",
+    ),
+    Bug(
+        "the body forgets its limit",
+        "tightener/publish/body.py",
+        "        if most < 0:\n            return\n",
+        "",
+        "tests/publish/test_body.py",
+    ),
+    Bug(
+        "what a tool was called with is shown",
+        "tightener/publish/body.py",
+        "    if one.rule.service != _TOOLS:\n        return value\n",
+        "    return value\n",
+        "tests/publish/test_body.py",
+    ),
+    Bug(
+        "the user's own index is written",
+        "tightener/publish/git.py",
+        'own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}',
+        'own = {"GIT_INDEX": str(Path(folder) / "index")}',
+        "tests/publish/test_local.py",
+    ),
+)
