@@ -13,6 +13,7 @@ from tightener.config import Config, Exemption, Rejection
 from tightener.model import Effect, Window
 from tightener.policy import document
 from tightener.results import Proposal
+from tightener.services.catalogue import expand
 from tightener.tighten import moves
 from tightener.tighten.risk import risk
 from tightener.tighten.suggestion import Suggestion
@@ -144,6 +145,17 @@ def test_a_wildcard_of_which_too_little_is_known_stays_below_the_approval() -> N
     assert [one.kind for one in found.suggestions] == ["ask_first", "deny_floor"]
     assert not found.left_out
     assert (found.proof.holds, found.proof.moved) == (True, 3)
+
+
+def test_the_approval_above_a_wildcard_covers_all_that_it_grants_and_stays() -> None:
+    """Nothing is known of the other actions; the one that moves has no use of its own left below the approval."""
+    grant = "{service: aws, actions: ['s3:DeleteObject%s'], resources: ['arn:aws:s3:::b/*']}\n"
+    rules = "    allow:\n      - " + grant % "*"
+    doubt = [a for a in expand("s3:DeleteObject*") if a != "s3:DeleteObject"]
+    uses = [Use("aws", action, f"{BUCKET}x", day=9, outcome="no_evidence") for action in doubt]
+    found = proposal(rules, [*deletes(0, 7, 14, 21), *uses])
+    assert doubt
+    assert rules + "    require_approval:\n      - " + grant % "" in found.text
 
 
 def test_it_is_written_out_where_the_approval_would_take_more_along() -> None:
