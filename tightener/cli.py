@@ -33,6 +33,7 @@ from tightener.options import (
     account_of,
     date_of,
     days_of,
+    hoist,
     moment_of,
 )
 
@@ -415,30 +416,6 @@ def init(
 def doctor(ctx: typer.Context) -> None:
     """Check all that a weekly run rests on, and say what to do. Exit code 1 where there is a problem."""
     raise typer.Exit(setup.doctor(ctx.obj, datetime.now(UTC)))
-
-
-_GLOBAL_FLAGS = ("--json", "--quiet", "--no-progress")
-_GLOBAL_VALUES = ("--config", "--db")
-
-
-def hoist(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the global options in front, wherever they stood (up to a `--`)."""
-    front: list[str] = []
-    rest: list[str] = []
-    queue = list(arguments)
-    while queue:
-        word = queue.pop(0)
-        if word == "--":
-            rest += [word, *queue]
-            break
-        if word in _GLOBAL_FLAGS or word.startswith(tuple(f"{name}=" for name in _GLOBAL_VALUES)):
-            front.append(word)
-        elif word in _GLOBAL_VALUES:
-            front += [word, *queue[:1]]
-            del queue[:1]
-        else:
-            rest.append(word)
-    return front + rest
 
 
 def run(arguments: Sequence[str]) -> int:

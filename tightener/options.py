@@ -1,7 +1,8 @@
-"""The options that several commands share, and what their texts mean."""
+"""The options that several commands share, what their texts mean, and where on the line the global ones may stand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -76,3 +77,27 @@ def moment_of(text: str | None) -> datetime | None:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-11-15T12:00:00Z") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+_GLOBAL_FLAGS = ("--json", "--quiet", "--no-progress")
+_GLOBAL_VALUES = ("--config", "--db")
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the global options in front, wherever they stood (up to a `--`)."""
+    front: list[str] = []
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            rest += [word, *queue]
+            break
+        if word in _GLOBAL_FLAGS or word.startswith(tuple(f"{name}=" for name in _GLOBAL_VALUES)):
+            front.append(word)
+        elif word in _GLOBAL_VALUES:
+            front += [word, *queue[:1]]
+            del queue[:1]
+        else:
+            rest.append(word)
+    return front + rest

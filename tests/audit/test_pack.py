@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,51 @@ def test_hostile_names_and_the_order_of_reading(tmp_path: Path) -> None:
     assert said["inputs"]["policies"] == [{"file": "policy/before/01.yaml", "name": policy.name}]
     code, out = call(tmp_path, "verify-evidence", "p q", "--logs", str(first), "--logs", str(second), "--json")
     assert (code, json.loads(out)["failures"], json.loads(out)["rerun"]) == (0, [], True)
+
+
+def _with_digests(base: Path) -> list[Path]:
+    """Writes a digest file for each of the story's CloudTrail files, chained."""
+    made: list[Path] = []
+    before: tuple[str, str] | None = None
+    account = base / "AWSLogs" / "123456789012"
+    for log in sorted((account / "CloudTrail").rglob("*.json.gz")):
+        day = log.name.split("_")[3]
+        end = datetime.strptime(day, "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+        name = f"123456789012_CloudTrail-Digest_us-east-1_main_us-east-1_{day}.json"
+        key = f"AWSLogs/123456789012/CloudTrail-Digest/us-east-1/{name}"
+        body = gzip.decompress(log.read_bytes())
+        text = json.dumps({
+            "awsAccountId": "123456789012", "digestS3Object": key,
+            "digestStartTime": f"{end - timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}",
+            "digestEndTime": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+            "previousDigestS3Object": before and before[0], "previousDigestHashValue": before and before[1],
+            "logFiles": [{"s3Object": log.relative_to(base).as_posix(), "hashValue": hashlib.sha256(body).hexdigest()}],
+        })  # fmt: skip
+        path = account / "CloudTrail-Digest" / "us-east-1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        made.append(path)
+        before = key, hashlib.sha256(text.encode()).hexdigest()
+    return made
+
+
+def test_the_digest_files_of_a_trail_are_inputs_too(story: Path, tmp_path: Path) -> None:
+    base = tmp_path / "with digests"
+    shutil.copytree(story, base, ignore=shutil.ignore_patterns(".tightener"))
+    digests = _with_digests(base)
+    assert call(base, "ingest")[0] == 0
+    assert call(base, "evidence", "--agent", AGENT, "-o", str(tmp_path / "pack"))[0] == 0
+    said = json.loads((tmp_path / "pack" / "manifest.json").read_text())["predicate"]
+    by_hand = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in digests}
+    assert {one["name"]: one["content_sha256"] for one in said["inputs"]["trail_digests"]} == by_hand
+    assert len(by_hand) == 13
+    found = verified(tmp_path / "pack", base)
+    assert (found["holds"], found["rerun"]) == (True, True)
+    flip(digests[4])
+    digests[6].unlink()
+    found = verified(tmp_path / "pack", base)
+    assert items(found) == {f"trail_digests/{digests[4].name}", f"trail_digests/{digests[6].name}"}
+    assert not found["rerun"]
 
 
 def test_names_in_the_manifest_are_never_opened(pack: Path) -> None:

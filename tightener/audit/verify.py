@@ -28,6 +28,7 @@ from tightener.logs import files as log_files
 from tightener.logs.files import LogFile
 from tightener.logs.staging import Progress
 from tightener.policy import diff, document, verify
+from tightener.report.defuse import visible
 from tightener.resources import query, query_names
 
 _MOST = 20  # places that one document differs in, which are named
@@ -232,7 +233,10 @@ def _logs(
     at_hand = log_files.find(paths)
     by_digest: dict[str, list[str]] = {}
     for file in at_hand.files:
-        by_digest.setdefault(log_files.digest(file.path), []).append(file.path)
+        try:
+            by_digest.setdefault(log_files.digest(file.path), []).append(file.path)
+        except OSError as error:
+            check.notes.append(f"{visible(file.path)} cannot be read: {error.strerror}")
     ordered: list[tuple[str, str]] = []
     wanted = said["inputs"]["logs"]
     for one in wanted:
@@ -257,8 +261,12 @@ def _digests(check: _Check, said: Mapping[str, Any], paths: Sequence[str]) -> li
     by_content: dict[str, list[str]] = {}
     for path in paths:
         content = hashlib.sha256()
-        for piece in log_files.read_pieces(LogFile(0, path, 0)):
-            content.update(piece)
+        try:
+            for piece in log_files.read_pieces(LogFile(0, path, 0)):
+                content.update(piece)
+        except OSError as error:
+            check.notes.append(f"{visible(path)} cannot be read: {error.strerror}")
+            continue
         by_content.setdefault(content.hexdigest(), []).append(path)
     found, whole = [], True
     for one in said["inputs"]["trail_digests"]:
