@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tightener.commands import policies, publishing, reading, setup, tightening, trials
+from tightener.commands import auditing, policies, publishing, reading, setup, tightening, trials
 from tightener.commands.context import Context, Question, fail
 from tightener.errors import TightenerError
 from tightener.options import (
@@ -338,6 +338,36 @@ def report(
     """One self-contained page for reviewers and auditors."""
     asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
     tightening.report(ctx.obj, asked, output, datetime.now(UTC))
+
+
+@app.command()
+def evidence(
+    ctx: typer.Context,
+    agent: Agent,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write: new, or empty.")],
+    policy: Policies = None,
+    logs: Logs = None,
+    principal: Principals = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """The evidence pack: what was read, asked and proved about an agent, for an auditor to do again."""
+    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    auditing.evidence(ctx.obj, asked, output, datetime.now(UTC))
+
+
+@app.command()
+def verify_evidence(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The evidence pack.")],
+    logs: Annotated[
+        list[str] | None,
+        typer.Option("--logs", help="The logs behind it (may be repeated): everything is then done again."),
+    ] = None,
+) -> None:
+    """Hash an evidence pack again, and with --logs read, ask and prove all of it again. Exit code 11 where it fails."""
+    raise typer.Exit(auditing.verify_evidence(ctx.obj, folder, logs, datetime.now(UTC)))
 
 
 @app.command()
