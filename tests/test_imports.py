@@ -109,7 +109,8 @@ ROOMS: dict[str, set[str]] = {
         *("pipeline", "report", "results", "config", "tighten", "policy", "services", "logs", "model", "errors"),
     },
     "options": set(),
-    "cli": {"commands", "options", "errors"},
+    "lines": {"commands", "options", "errors"},
+    "cli": {"lines", "commands", "options", "errors"},
     "__init__": {"api", "errors"},
 }
 # policy/ may hand its patterns to logs (redaction, overlap) but never rules or documents.

@@ -1,0 +1,70 @@
+"""The command lines of reading the logs, and asking what was read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tightener.commands import reading
+from tightener.commands.context import Question
+from tightener.options import (
+    AsOf,
+    Format,
+    MinAge,
+    Paths,
+    Policies,
+    WindowOption,
+    date_of,
+    days_of,
+)
+
+
+def ingest(
+    ctx: typer.Context,
+    paths: Paths = None,
+    force_format: Format = None,
+    attempt: Annotated[
+        str | None,
+        typer.Option("--try", help="Show the first rows of this file as read, and what is missing. Stores nothing."),
+    ] = None,
+) -> None:
+    """Read logs into the database; every file once. Prints the reconciling sum by source."""
+    if attempt is not None:
+        reading.try_file(ctx.obj, attempt, force_format)
+    else:
+        reading.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
+
+
+def status(ctx: typer.Context) -> None:
+    """What is known: sources, days, gaps, agents, rejected, unmapped."""
+    reading.status(ctx.obj)
+
+
+def agents(ctx: typer.Context) -> None:
+    """Who acted, and which agent each principal maps to."""
+    reading.agents(ctx.obj)
+
+
+def sql(
+    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None
+) -> None:
+    """Print one of the queries behind every number."""
+    reading.sql(ctx.obj, name)
+
+
+def export(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="usage, events or comparison.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet or .csv file.")],
+    agent: Annotated[str | None, typer.Option("--agent", help="Whose (events: of everybody by default).")] = None,
+    policy: Policies = None,
+    window: WindowOption = "90d",
+    min_age: MinAge = "30d",
+    as_of: AsOf = None,
+) -> None:
+    """Usage, events or the comparison as Parquet or CSV."""
+    asked = Question(agent or "", policy, None, None, days_of(window), days_of(min_age), date_of(as_of))
+    reading.export(ctx.obj, what, output, asked, datetime.now(UTC))
