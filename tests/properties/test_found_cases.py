@@ -42,3 +42,14 @@ def test_an_alias_beside_what_it_stands_for_is_left_in_its_place() -> None:
     log += [Event("stripe", "customers:read", "", "", "approved", "", 89)]
     log += [Event("git", "fetch", "acme/a/x", "main", "used", "", day) for day in (13, 43, 65, 77)]
     the_contract.hypothesis.inner_test(rules, log, "\r\n", True, 264, "young")  # type: ignore[attr-defined]
+
+
+def test_a_hidden_resource_on_another_branch_leaves_the_approval_narrow() -> None:
+    """Found by the nightly run: a push to a feature branch hid its repository, and the approval of pushes to main was
+    narrowed to the repository on the second run only."""
+    rules = [NaiveRule("allow", "crm", ("read",), None, None), NaiveRule("allow", "git", ("push",), None, None)]
+    log = [
+        Event("git", "push", "acme/b", "main", "used", "", 0),
+        Event("git", "push", "*", "feature/x", "used", "resource", 0),
+    ]
+    the_contract.hypothesis.inner_test(rules, log, "\n", False, 0, "plain")  # type: ignore[attr-defined]

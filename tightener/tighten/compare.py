@@ -12,7 +12,7 @@ import duckdb
 
 from tightener.logs.coverage import Coverage
 from tightener.logs.usage import bounds, inputs_of
-from tightener.model import AgentPolicy, Effect, Rule, Window
+from tightener.model import AgentPolicy, Box, Effect, Rule, Window
 from tightener.policy.patterns import intersects, matches
 from tightener.policy.rules import boxes_of
 from tightener.resources import query
@@ -190,8 +190,7 @@ def _partial(
             for box in boxes_of(policy, service)
             if box.effect is not Effect.DENY
             and matches(box.action, folded)
-            and _may_match(box.resource, resource, hidden="resource" in partial)
-            and _may_match(box.branch, branch, hidden="branch" in partial)
+            and may_touch(box, resource, branch, partial)
         }
         for rule in touched:
             uses[rule, action] = uses.get((rule, action), 0) + count
@@ -203,8 +202,12 @@ def _partial(
     return frozenset(blocked), uses
 
 
-def _may_match(pattern: str, value: str, *, hidden: bool) -> bool:
-    return intersects(pattern, value) if hidden else matches(pattern, value)
+def may_touch(box: Box, resource: str, branch: str, partial: str) -> bool:
+    """Whether a partial request may have touched what a box holds. What it hides is a pattern, what it shows a value."""
+    return all(
+        intersects(pattern, value) if dimension in partial else matches(pattern, value)
+        for dimension, pattern, value in (("resource", box.resource, resource), ("branch", box.branch, branch))
+    )
 
 
 def _doubts(

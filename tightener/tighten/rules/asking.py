@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from heapq import nsmallest
 
-from tightener.model import Body, Effect
+from tightener.model import Body, Effect, Rule
+from tightener.policy.patterns import matches
+from tightener.policy.rules import boxes
+from tightener.services.semantics import fold_action
+from tightener.tighten.compare import may_touch
 from tightener.tighten.moves import Load, Move
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
@@ -70,9 +74,21 @@ def _body(use: RuleUse, move: Move) -> Body:
         return move.scope
     rule = replace(use.rule, effect=Effect.REQUIRE_APPROVAL, body=move.scope)
     grant = replace(move.grant, pattern=move.scope.actions[0])
-    part = RuleUse(rule, (grant,), move.seen(), use.frozen, use.window_days, use.days_needed)
+    part = RuleUse(rule, (grant,), move.seen(), _hidden(use, move, rule), use.window_days, use.days_needed)
     (target,) = part.targets()
     return part.body_of(target)
+
+
+def _hidden(use: RuleUse, move: Move, rule: Rule) -> frozenset[tuple[str, str]]:
+    """What the approval rule may not narrow: the dimensions hidden by calls that may have touched that very rule."""
+    action = fold_action(rule.service, move.grant.action)
+    own = [box for box in boxes(rule, rule.service) if matches(box.action, action)]
+    return frozenset(
+        (action, dimension)
+        for call in use.moves.calls[move.grant.action]
+        if call.partial and any(may_touch(box, call.resource, call.branch, call.partial) for box in own)
+        for dimension in call.partial.split(",")
+    )
 
 
 def _where(body: Body) -> str:
