@@ -203,7 +203,7 @@ def _partial(
 
 
 def may_touch(box: Box, resource: str, branch: str, partial: str) -> bool:
-    """Whether a partial request may have touched what a box holds. What it hides is a pattern, what it shows a value."""
+    """Whether a partial request may have touched what a box holds: what it hides is a pattern, the rest values."""
     return all(
         intersects(pattern, value) if dimension in partial else matches(pattern, value)
         for dimension, pattern, value in (("resource", box.resource, resource), ("branch", box.branch, branch))
