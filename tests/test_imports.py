@@ -74,6 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "pulls": {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
+    "reverting": {"pulls", "pipeline", "publish", "policy", "tighten", "errors"},
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -87,6 +88,7 @@ ROOMS: dict[str, set[str]] = {
         "api",
         "audit",
         "pulls",
+        "reverting",
         "publish",
         "roles",
         "jobs",

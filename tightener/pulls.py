@@ -20,12 +20,12 @@ from tightener.pipeline import Project
 from tightener.policy import document
 from tightener.policy.document import PolicyFile, PolicySet
 from tightener.publish import body, record
-from tightener.publish.commit import branch_of
+from tightener.publish.commit import branch_of, revert_branch_of
 from tightener.publish.git import Git
-from tightener.publish.host import Draft, Host, Outcome, Seen
+from tightener.publish.host import Base, Draft, Host, Outcome, Seen
 from tightener.publish.markdown import inert
 from tightener.publish.parts import Context, Part, doubts
-from tightener.publish.record import No
+from tightener.publish.record import No, Record
 from tightener.publish.settle import settle
 from tightener.report import backtest as backtest_report
 from tightener.report.words import sentence
@@ -57,6 +57,16 @@ class Place:
     path: str  # in the repository
     host: Host
 
+    def must_be_in(self, base: Base) -> None:
+        """Raises TightenerError (`policy-not-in-base`) where the file is not what the base has."""
+        stored = self.git.normal(self.path, document.encode(self.file.text))
+        if base.blob != self.git.name_of(stored):
+            raise TightenerError(
+                f"{self.path} is not what {base.branch} has{'' if base.blob else ': it is not there at all'}",
+                slug="policy-not-in-base",
+                hint=f"commit it, or check out {base.branch} as it is, and run this again",
+            )
+
 
 def publish(
     project: Project, policies: PolicySet, places: Sequence[Place], agents: Sequence[str], terms: Terms
@@ -68,22 +78,19 @@ def publish(
     """
     drafts = [(place.host, _draft(project, policies, place, agents, terms)) for place in places]
     drafts.sort(key=lambda pair: (pair[1].changes > 0, -pair[1].risk))  # what closes makes room for what opens
-    return [settle(host, draft, terms.most_open) for host, draft in drafts]
+    done = [settle(host, draft, terms.most_open) for host, draft in drafts]
+    for place in places:
+        _tidy(place)
+    return done
 
 
 def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence[str], terms: Terms) -> Draft:
     branch = branch_of(place.path)
     seen = place.host.look(place.path, branch)
-    stored = place.git.normal(place.path, document.encode(place.file.text))
-    if seen.base.blob != place.git.name_of(stored):
-        raise TightenerError(
-            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
-            slug="policy-not-in-base",
-            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
-        )
+    place.must_be_in(seen.base)
     known = record.read(seen.open.body) if seen.open else None
     wanted = [a for a in place.file.agents if not agents or a in agents or (known and a in known.agents)]
-    no = record.refused(seen, terms.today)
+    no = {**_put_back(place, known, terms.today), **record.refused(seen, terms.today)}
     parts, standings, silent = [], dict[str, str](), list[str]()
     for agent in wanted:
         try:
@@ -94,6 +101,22 @@ def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence
         parts.append(part)
         standings |= own
     return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+
+
+def _put_back(place: Place, known: Record | None, today: date) -> dict[str, No]:
+    """The noes of people who had something put back (`tightener revert`), but for what they have ticked since then."""
+    seen = place.host.look(place.path, revert_branch_of(place.path))
+    ticked = known.taken if known else {}
+    return {one: no for one, no in record.reverted(seen, today).items() if one not in ticked}
+
+
+def _tidy(place: Place) -> None:
+    """Files away a revert that has ended, and removes its branch, as for every other pull request."""
+    branch = revert_branch_of(place.path)
+    seen = place.host.look(place.path, branch)
+    if seen.open is None and (seen.tip or seen.ended):
+        nothing = Draft(place.path, branch, 0, b"", "", "", "", "", unsure=False, why="nothing is to be put back")
+        settle(place.host, nothing, 0)
 
 
 def _part(
@@ -109,6 +132,10 @@ def _part(
     tried = rolling.glance(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
     refused = {one: said.reason for one, said in no.items()}
     found = proposed(refused)
+    while again := {one.id: no[name] for one in found.suggestions if (name := record.about(one)) in no}:
+        no = {**no, **again}  # what was put back, in another version
+        refused |= {one: said.reason for one, said in again.items()}
+        found = proposed(refused)
     comparison = found.study.comparison
     now = {one.id: record.standing(one, comparison) for one, _ in found.left_out if one.id in no}
     ended = [one for one, standing in now.items() if no[one].standing not in {"", standing}]
@@ -182,7 +209,7 @@ def _drafted(
         blob=about.blob,
         title=inert(f"Tighten {place.path}"),
         message=_message(place.path, number, parts, terms),
-        body=body.render(parts, about),
+        body=body.numbered(body.render(parts, about), seen),
         unsure=any(doubts(part) for part in parts),
         why="" if number else _why(parts, silent),
         risk=sum(sum(part.proposal.removes.values()) for part in parts),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tightener import pipeline, pulls
 from tightener.commands.context import Context, Question, policies_of, project_of
@@ -16,9 +16,12 @@ from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
 from tightener.publish.git import Git, repository_of
-from tightener.publish.host import Host, Outcome
+from tightener.publish.host import Outcome
 from tightener.publish.local import LocalHost
 from tightener.report.terminal import Printer
+
+if TYPE_CHECKING:
+    from tightener.publish.github import GitHubHost
 
 
 def publish(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool) -> None:
@@ -38,26 +41,34 @@ def pull_requests(
     policies = policies_of(project, asked)
     for agent in agents:
         pipeline.agent_of(policies, agent)
-    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
-    folder = ctx.database_of(project.config).parent / "pull-requests"
     terms = pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
         as_of=asked.as_of,
         today=now.date(),
-        requester=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        requester=requester(),
         most_open=project.config.publish.most_open,
     )
-
-    def local(git: Git) -> Host:
-        return LocalHost(git, folder, now, project.config.publish.base)
-
-    remote = _github(project.config.publish, now, shown) if project.config.publish.github else None
-    places = pulls.places_of(policies, agents, partial(repository_of, dry=shown), lambda git: remote or local(git))
+    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
+    remote = github_host(project.config.publish, now, shown) if project.config.publish.github else None
+    places = pulls.places_of(
+        policies, agents, partial(repository_of, dry=shown), lambda git: remote or local_host(ctx, project, git, now)
+    )
     return pulls.publish(project, policies, places, agents, terms)
 
 
-def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> Host:
+def requester() -> str:
+    """Who runs this."""
+    return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+
+
+def local_host(ctx: Context, project: Project, git: Git, now: datetime) -> LocalHost:
+    """The repository of a policy file as a host; the bodies lie beside the database."""
+    folder = ctx.database_of(project.config).parent / "pull-requests"
+    return LocalHost(git, folder, now, project.config.publish.base)
+
+
+def github_host(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> GitHubHost:
     """The host that the configuration names. Raises TightenerError."""
     try:
         from tightener.publish import client, github  # noqa: PLC0415 - PyGithub is an extra: most people do without it

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tightener.model import Body
-from tightener.publish import record
+from tightener.publish import kept, record
+from tightener.publish.host import Seen
 from tightener.publish.markdown import block, code, prose, short
 from tightener.publish.parts import Context, Part, confidence, doubts, last_used
 from tightener.report import words
@@ -25,6 +26,7 @@ _AGENTS = 20  # of the numbers
 _CELL, _LINE, _NAME = 220, 300, 120  # characters, written
 _DETAIL = 2_500
 _EXAMPLES, _ACTIONS = 3, 12
+_NUMBER = "NUMBER-OR-COMMIT"  # to be filled in
 _TOOLS = "tools"  # whose resources are arguments
 
 
@@ -313,9 +315,18 @@ def _accept(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str]:
 def _undo() -> Iterator[str]:
     yield from ("", "### Undo", "")
     yield (
-        "After merging: the button *Revert* of this pull request, or `git revert` of the merge. Nothing else has to"
-        " be put back: the policy file is all that changes."
+        f"After merging: {code(f'tightener revert {_NUMBER}')}, with this pull request's number or the merge's commit,"
+        f" opens a pull request that puts back what is taken away here, and {code('--only ID')} a part of it; what"
+        " people change until then is kept, and the next weekly ones do not propose it again. Without tightener:"
+        " `git revert`, or the button *Revert*. The policy file is all that changes."
     )
+
+
+def numbered(text: str, seen: Seen) -> str:
+    """The body with its pull request's number, where that is known. For that alone no body is written anew."""
+    if seen.open is None or not seen.open.name.startswith("#") or seen.open.body.rstrip() == text.rstrip():
+        return text
+    return text.replace(f"revert {_NUMBER}", f"revert {seen.open.name[1:]}", 1)
 
 
 def _record(about: Context) -> Iterator[str]:
@@ -347,4 +358,5 @@ def _remembered(parts: Sequence[Part], about: Context) -> record.Record:
         unticked={name: said for name, said in unticked.items() if name not in taken},
         requester=about.requester,
         blob=about.blob,
+        edits=kept.pack([one for part in parts for one in part.proposal.suggestions]),
     )

@@ -32,7 +32,22 @@ def opened(message: str, tree: str) -> Seal | None:
     return Seal(found[1], found[2]) if found and found[3] == tree else None
 
 
+def claimed(message: str) -> Seal | None:
+    """What a commit's message says that it was made on, whether or not the seal still fits: rebasing breaks it."""
+    found = _SEAL.match(message.rstrip().rpartition("\n")[2])
+    return Seal(found[1], found[2]) if found else None
+
+
 def branch_of(path: str) -> str:
     """The branch of a policy file: readable, the same every week, and another for every path."""
+    return f"tightener/{_name(path)}"
+
+
+def revert_branch_of(path: str) -> str:
+    """The branch on which something is put back into a policy file: one at a time."""
+    return f"tightener/revert-{_name(path)}"
+
+
+def _name(path: str) -> str:
     readable = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-").lower()[-40:].strip("-")
-    return f"tightener/{readable}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
+    return f"{readable}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"

@@ -97,6 +97,11 @@ class Git:
         """Git's name of a file in a commit, '' where it is not there."""
         return self.ask("rev-parse", "--verify", "--quiet", f"{commit}:{path}") or ""
 
+    def content(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes in a commit, None where it is not there."""
+        done = self._run(["cat-file", "blob", f"{commit}:{path}"])
+        return done.stdout if done.returncode == 0 else None
+
     def tip(self, branch: str, path: str) -> Tip | None:
         """The last commit of a branch, None where there is none."""
         commit = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")

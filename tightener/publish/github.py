@@ -43,6 +43,10 @@ class GitHubHost:
             sum(one["head"]["ref"] != branch for one in ours),
         )
 
+    def base(self) -> str:
+        """The branch that pull requests ask to change. Raises TightenerError."""
+        return self.base_branch or str(self.api.must(self._at(""))["default_branch"])
+
     def reviewers(self, path: str) -> Sequence[str]:
         """By CODEOWNERS of the base."""
         commit = self._base(path).commit
@@ -71,7 +75,7 @@ class GitHubHost:
         return f"/repos/{self.repository}{path}"
 
     def _base(self, path: str) -> Base:
-        branch = self.base_branch or str(self.api.must(self._at(""))["default_branch"])
+        branch = self.base()
         commit = self._commit_of(branch)
         if commit is None:
             raise TightenerError(

@@ -37,6 +37,8 @@ class Record:
     blob: str = ""  # Git's name of the policy file that it proposes
     state: str = ""  # '' = open, else one of the three above
     day: str = ""  # on which it ended, where no host knows
+    edits: str = ""  # what was taken, packed (publish.kept); '' = not known
+    reverts: str = ""  # the merge that it puts back: then `taken` come back, and '' = it tightens
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def hidden(record: Record) -> str:
         "blob": record.blob,
         "state": record.state,
         "day": record.day,
+        "edits": record.edits,
+        "reverts": record.reverts,
     }
     text = json.dumps(said, ensure_ascii=True, separators=(",", ":"))
     for char in "<>@#&`":  # an agent's name may hold anything
@@ -84,6 +88,8 @@ def read(body: str) -> Record | None:
             str(said["blob"]),
             str(said["state"]),
             str(said["day"]),
+            str(said.get("edits", "")),  # which older bodies do not have
+            str(said.get("reverts", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -127,6 +133,35 @@ def refused(seen: Seen, today: date) -> dict[str, No]:
             found.pop(one, None)  # ticked again
         found |= {one: No(f"unticked in {seen.open.name}", s) for one, s in record.unticked.items()}
     return found
+
+
+def reverted(seen: Seen, today: date) -> dict[str, No]:
+    """Suggestion's id -> a person's no: put back by a revert that was merged in the last 90 days. In: what there is
+    about the branch on which things are put back."""
+    found: dict[str, No] = {}
+    for ended in sorted(seen.ended, key=lambda one: one.day):
+        record = read(ended.body)
+        if record is None or not record.reverts or not ended.merged or today - ended.day >= timedelta(days=NO_DAYS):
+            continue
+        until = ended.day + timedelta(days=NO_DAYS)
+        why = f"reverted in {ended.name}, which was merged on {ended.day}; a no holds until {until}"
+        found |= {one: No(why, s) for one, s in record.taken.items()}
+    return found
+
+
+def names(body: str) -> tuple[str, ...]:
+    """The ids of all that was in the diff of a pull request, ticks that came after its last refresh left aside."""
+    record = read(_BOX.sub("", body))
+    return tuple(record.taken) if record else ()
+
+
+def about(one: Suggestion) -> str:
+    """A name for what a suggestion wants to do to its rule, whatever is to take the place of what is there: a no to
+    what was tried, and put back, is a no to the next version of it."""
+    edit, rule = one.edit, one.rule
+    asked = sorted(action for body in edit.asks for action in body.actions)
+    said = (rule.agent, rule.effect, rule.service, rule.body, one.kind, sorted(edit.drop), sorted(edit.replace), asked)
+    return f"about-{hashlib.sha256(repr(said).encode()).hexdigest()[:12]}"
 
 
 def standing(one: Suggestion, comparison: Comparison) -> str:

@@ -1,0 +1,150 @@
+"""Three-way merging of texts by lines: two texts that both come from one, and what both have changed in it.
+
+It knows nothing of policies. What comes out is text that somebody has to read again and prove.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+_LINES = re.compile(r"[^\n]*\n|[^\n]+")  # as Git has them: a lone CR or a form feed ends none
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Lines that both sides have changed, each in its own way: from and to, 1-based, in `ours`.
+
+    Where `last` is before `first`, lines are gone from there.
+    """
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hunk:
+    """Lines of the base, and the lines of one side that took their place. Half-open."""
+
+    start: int
+    end: int
+    own_start: int
+    own_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """A stretch of the base, and what the two sides have there."""
+
+    start: int
+    end: int
+    ours: tuple[_Hunk, ...]
+    theirs: tuple[_Hunk, ...]
+
+
+def merged(base: str, ours: str, theirs: str, *, ours_first: bool = False) -> tuple[str, tuple[Clash, ...]]:
+    """The text with what either side has changed, and where both have changed the same lines (there it has ours).
+
+    Where both have put lines in at the same place, theirs come first unless `ours_first`. Where one side has changed
+    nothing, the other's text comes out byte for byte. Raises nothing.
+    """
+    if base == ours:
+        return theirs, ()
+    if base == theirs:
+        return ours, ()
+    old, mine, other = (_LINES.findall(text) for text in (base, ours, theirs))
+    hunks = (_hunks(old, mine), _hunks(old, other))
+    made: list[str] = []
+    clashes: list[Clash] = []
+    at, shift = 0, 0  # in the base; and by how much ours is longer so far
+    for one in _reaches(*hunks):
+        made += old[at : one.start]
+        at = one.end
+        own, new = _side(old, mine, one, one.ours), _side(old, other, one, one.theirs)
+        if not one.ours:
+            made += new
+        elif not one.theirs or own == new:
+            made += own
+        elif one.start == one.end:
+            made += [*own, *new] if ours_first else [*new, *own]
+        else:
+            made += own
+            first = one.start + shift + 1
+            clashes.append(Clash(first, first + len(own) - 1))
+        shift += len(own) - (one.end - one.start)
+    return "".join([*made, *old[at:]]), tuple(clashes)
+
+
+def _side(old: Sequence[str], new: Sequence[str], reach: _Reach, hunks: Sequence[_Hunk]) -> list[str]:
+    """What one side has in a stretch of the base."""
+    made: list[str] = []
+    at = reach.start
+    for hunk in hunks:
+        made += [*old[at : hunk.start], *new[hunk.own_start : hunk.own_end]]
+        at = hunk.end
+    return [*made, *old[at : reach.end]]
+
+
+def _reaches(ours: Sequence[_Hunk], theirs: Sequence[_Hunk]) -> Iterator[_Reach]:
+    """The stretches that some side has changed, in order: hunks of the two sides that overlap are one stretch.
+
+    Lines put in between two lines overlap only what changes both of these, or puts in lines there, too.
+    """
+    waiting = sorted(
+        [(hunk, 0) for hunk in ours] + [(hunk, 1) for hunk in theirs],
+        key=lambda pair: (pair[0].start, pair[0].end, pair[1]),
+    )
+    while waiting:
+        start, end = waiting[0][0].start, waiting[0][0].end
+        taken: tuple[list[_Hunk], list[_Hunk]] = ([], [])
+        while waiting:
+            hunk, side = waiting[0]
+            same_place = hunk.start == hunk.end == start == end
+            if any(taken) and not same_place and hunk.start >= end:
+                break
+            taken[side].append(hunk)
+            end = max(end, hunk.end)
+            waiting.pop(0)
+        yield _Reach(start, end, tuple(taken[0]), tuple(taken[1]))
+
+
+def _hunks(old: Sequence[str], new: Sequence[str]) -> list[_Hunk]:
+    """What changes between two lists of lines: looked for between lines that each has once, which is fast."""
+    found: list[_Hunk] = []
+    i = j = 0
+    for i2, j2 in (*_anchors(old, new), (len(old), len(new))):
+        if old[i:i2] != new[j:j2]:
+            matcher = SequenceMatcher(None, old[i:i2], new[j:j2], autojunk=False)
+            found += [
+                _Hunk(i + i3, i + i4, j + j3, j + j4)
+                for kind, i3, i4, j3, j4 in matcher.get_opcodes()
+                if kind != "equal"
+            ]
+        i, j = i2, j2
+    return found
+
+
+def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """The longest run of lines, in the order of both, that each list has exactly once: where they stand in either."""
+    once = {line for line, number in Counter(old).items() if number == 1}
+    once &= {line for line, number in Counter(new).items() if number == 1}
+    at = {line: number for number, line in enumerate(new)}
+    pairs = [(number, at[line]) for number, line in enumerate(old) if line in once]
+    ends: list[int] = []  # for each length, the smallest place in `new` at which such a run can end
+    runs: list[int] = []  # the index in `pairs` of that end
+    before: list[int] = []  # for each pair, the index of the one before it in its run
+    for index, (_, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        before.append(runs[length - 1] if length else -1)
+        ends[length : length + 1] = [place]
+        runs[length : length + 1] = [index]
+    found: list[tuple[int, int]] = []
+    index = runs[-1] if runs else -1
+    while index >= 0:
+        found.append(pairs[index])
+        index = before[index]
+    return found[::-1]
