@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+_ALIKE = 0.6  # of two lines, to be one that was edited
+_MOST_PAIRS = 900  # of lines that are held against each other: what is longer stays one change
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")  # as Git has them: a lone CR or a form feed ends none
 
 
@@ -119,13 +121,32 @@ def _hunks(old: Sequence[str], new: Sequence[str]) -> list[_Hunk]:
     for i2, j2 in (*_anchors(old, new), (len(old), len(new))):
         if old[i:i2] != new[j:j2]:
             matcher = SequenceMatcher(None, old[i:i2], new[j:j2], autojunk=False)
-            found += [
-                _Hunk(i + i3, i + i4, j + j3, j + j4)
-                for kind, i3, i4, j3, j4 in matcher.get_opcodes()
-                if kind != "equal"
-            ]
+            for kind, i3, i4, j3, j4 in matcher.get_opcodes():
+                if kind != "equal":
+                    found += _split(old, new, _Hunk(i + i3, i + i4, j + j3, j + j4))
         i, j = i2, j2
     return found
+
+
+def _split(old: Sequence[str], new: Sequence[str], hunk: _Hunk) -> list[_Hunk]:
+    """A hunk in parts: each line that has only been edited by itself, so that a change beside it is no clash."""
+    lines, own = range(hunk.start, hunk.end), range(hunk.own_start, hunk.own_end)
+    if not lines or not own or len(lines) * len(own) > _MOST_PAIRS:
+        return [hunk]
+    alike = [(_likeness(old[i], new[j]), -abs((i - lines[0]) - (j - own[0])), i, j) for i in lines for j in own]
+    best, _, i, j = max(alike)
+    if best < _ALIKE:
+        return [hunk]
+    before = _Hunk(hunk.start, i, hunk.own_start, j)
+    behind = _Hunk(i + 1, hunk.end, j + 1, hunk.own_end)
+    parts = [*_split(old, new, before), _Hunk(i, i + 1, j, j + 1), *_split(old, new, behind)]
+    return [part for part in parts if old[part.start : part.end] != new[part.own_start : part.own_end]]
+
+
+def _likeness(one: str, other: str) -> float:
+    """How much of two lines is the same, 0 to 1: 1 only for equal ones."""
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= _ALIKE else 0.0
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:

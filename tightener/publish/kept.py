@@ -38,7 +38,7 @@ def unpack(text: str, before: Mapping[str, AgentPolicy]) -> list[Suggestion] | N
     try:
         unpacking = zlib.decompressobj()
         raw = unpacking.decompress(base64.b64decode(text, validate=True), _MOST_UNPACKED)
-        said = json.loads(raw)
+        said = json.loads(raw) if unpacking.eof else []
         found = [_read(one, before) for one in said]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, zlib.error):
         return None

@@ -155,16 +155,19 @@ def _closed(every: Sequence[Suggestion], only: Sequence[str]) -> tuple[str, ...]
 
 def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: PolicyFile, at: datetime) -> str:
     """The merged text that is proved; raises what `undone` says."""
+    if not _reason(today.text, before, after, today, target, at):
+        return today.text  # all of it is back already
     clashes: tuple[Clash, ...] = ()
-    reason = ""
+    reason, good = "", list[str]()
     for ours_first in (False, True):
         text, clashes = merged(after.text, today.text, target.text, ours_first=ours_first)
         if clashes:
             break
         why = _reason(text, before, after, today, target, at)
-        if not why:
-            return text
         reason = reason or why
+        good += [] if why else [text]
+    if good:
+        return min(good, key=lambda text: len(_rules(_read(text, today))))  # a rule that is back already is not doubled
     if clashes:
         first = clashes[0]
         raise TightenerError(
@@ -180,6 +183,10 @@ def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: Po
     )
 
 
+def _rules(file: PolicyFile) -> list[Rule]:
+    return [rule for agent in file.agents.values() for rule in agent.rules]
+
+
 def _reason(
     text: str, before: PolicyFile, after: PolicyFile, today: PolicyFile, target: PolicyFile, at: datetime
 ) -> str:
@@ -190,7 +197,7 @@ def _reason(
         return f"the text would be no policy: {error.message}"
     for name in sorted({*after.agents, *today.agents, *target.agents, *new.agents}):
         n, a, o, t = (one.agents.get(name) for one in (new, after, today, target))
-        later = _later(a, o, today.aliases) if o else None
+        later = _later(a, o, t, today.aliases) if t else None
         same = a is not None and o is not None and _said({name: a}) == _said({name: o})
         most = [t] if same else [before.agents.get(name), o]
         bounds = (([n], most), ([n, a], [o]), ([o], [n]), ([t, later], [n, a]))
@@ -201,16 +208,16 @@ def _reason(
     return ""
 
 
-def _later(after: AgentPolicy | None, today: AgentPolicy, aliases: Aliases) -> AgentPolicy:
+def _later(after: AgentPolicy | None, today: AgentPolicy | None, target: AgentPolicy, aliases: Aliases) -> AgentPolicy:
     """Everything, but for what approval and deny rules say that stand in the file since the merge."""
     old = {(r.effect, r.service, r.body, r.expires) for r in after.rules} if after else set()
     limits = [
         rule
-        for rule in today.rules
+        for rule in (today.rules if today else ())
         if rule.effect is not Effect.ALLOW and (rule.effect, rule.service, rule.body, rule.expires) not in old
     ]
-    every = Rule(today.name, len(today.rules), Effect.ALLOW, "*", Body(("*",)), today.place, aliases=aliases)
-    return AgentPolicy(today.name, today.place, (*limits, every))
+    every = Rule(target.name, len(limits), Effect.ALLOW, "*", Body(("*",)), target.place, aliases=aliases)
+    return AgentPolicy(target.name, target.place, (*limits, every))
 
 
 def _shown(found: Breach) -> str:
