@@ -89,6 +89,23 @@ def test_lines_that_both_have_changed_are_named_as_they_stand_in_ours(ours: str,
     assert text == ours
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "made"),
+    [
+        ('["a", "c"]', '["a", "b"]', '["a", "b", "c"]'),
+        ('["c", "a"]', '["a", "b"]', '["c", "a", "b"]'),
+        ('["a"]   # kept, by kim', '["b", "a"]', '["b", "a"]   # kept, by kim'),
+        ('["c"]', '["a", "b"]', '["c", "b"]'),
+        ('["c"]', '["b"]', None),
+    ],
+)
+def test_a_line_that_both_have_edited_is_merged_by_its_words(ours: str, theirs: str, made: str | None) -> None:
+    base, one, other = (f"x:\n  actions: {said}\ny\n" for said in ('["a"]', ours, theirs))
+    text, clashes = merged(base, one, other)
+    assert clashes == (() if made else (Clash(2, 2),))
+    assert text == (f"x:\n  actions: {made}\ny\n" if made else one)
+
+
 def test_long_texts_take_no_time() -> None:
     old = [f"  - service: aws\n    actions: [a{i}]\n    resources: ['x']\n" for i in range(3_000)]
     ours = [f"{one}# {i}\n" if i % 50 == 7 else one for i, one in enumerate(old)]

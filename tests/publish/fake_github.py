@@ -96,13 +96,25 @@ class GitHub:
 
     # what people do
 
-    def merge(self, number: int, *, squash: bool = False) -> None:
+    def merge(self, number: int, *, squash: bool = False, rebase: bool = False) -> None:
         pull = self.pulls[number - 1]
         head = self.refs[pull["head"]["ref"]]
-        parents = [self.refs["main"], *([] if squash else [head])]
-        made = {"tree": self.objects[head]["tree"], "parents": parents, "message": "Merge"}
-        self.refs["main"] = self.keep("commit", made)
-        pull |= {"state": "closed", "closed_at": WHEN, "merged_at": WHEN}
+        if rebase:
+            self.refs["main"] = self._rebased(head, self.refs["main"])
+        else:
+            parents = [self.refs["main"], *([] if squash else [head])]
+            made = {"tree": self.objects[head]["tree"], "parents": parents, "message": "Merge"}
+            self.refs["main"] = self.keep("commit", made)
+        pull |= {"state": "closed", "closed_at": WHEN, "merged_at": WHEN, "merge_commit_sha": self.refs["main"]}
+
+    def _rebased(self, head: str, on: str) -> str:
+        """The commits of a branch once more, on another one, whose other files stay."""
+        if self.inside(head, on):
+            return on
+        one = self.objects[head]
+        under = self._rebased(one["parents"][0], on)
+        tree = {**self.objects[self.objects[on]["tree"]], **self.objects[one["tree"]]}
+        return self.keep("commit", {**one, "parents": [under], "tree": self.keep("tree", tree)})
 
     def close(self, number: int, word: str = "", when: str = WHEN) -> None:
         self.pulls[number - 1] |= {"state": "closed", "closed_at": when}
@@ -140,6 +152,10 @@ class GitHub:
                     found = [p for p in found if f"acme:{p['head']['ref']}" == query["head"]]
                 first = (int(query["page"]) - 1) * int(query["per_page"])
                 return 200, [self._shown(p) for p in found][first : first + int(query["per_page"])]
+            case ["GET", "pulls", number]:
+                if int(number) > len(self.pulls):
+                    raise Refused(404, "Not Found")
+                return 200, self._shown(self.pulls[int(number) - 1])
             case ["GET", "issues", number, "comments"]:
                 return 200, self.comments.get(int(number), [])
             case ["POST", "git", "blobs"]:
@@ -213,6 +229,8 @@ class GitHub:
             "merged_at": None,
             "html_url": f"https://github.example/{REPOSITORY}/pull/{number}",
             "head": {"ref": head, "repo": {"full_name": REPOSITORY}},
+            "base": {"ref": body["base"]},
+            "merge_commit_sha": None,
         }
         self.pulls.append(made)
         return made
@@ -233,7 +251,8 @@ class GitHub:
 
     def _commit(self, name: str) -> dict[str, Any]:
         one = self.objects[name]
-        return {"sha": name, "message": one["message"], "tree": {"sha": one["tree"], "url": "u"}}
+        parents = [{"sha": parent, "url": "u", "html_url": "u"} for parent in one["parents"]]
+        return {"sha": name, "message": one["message"], "tree": {"sha": one["tree"], "url": "u"}, "parents": parents}
 
 
 class _Handler(BaseHTTPRequestHandler):

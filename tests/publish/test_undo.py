@@ -13,10 +13,10 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from oracle import NaiveRule, naive_level, naive_rules
 from small_cases import UNIVERSE, rules, written
+from tightened import ALL, CREATE, DROP, GONE, NARROW, POLICY, READS, WRITES, B, merge, parsed, suggestion
 
 from tightener.errors import PolicyError, TightenerError, VerificationFailed
 from tightener.model import Addition, Body, Effect, Rule
-from tightener.policy import document
 from tightener.policy.document import PolicyFile
 from tightener.publish import kept
 from tightener.publish.undo import Undone, undone
@@ -25,14 +25,6 @@ from tightener.tighten.suggestion import Edit, Suggestion, additions
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EXPECTED = {"revert-conflict", "revert-not-proved", "nothing-removed", "parts-unknown"}
-
-
-def parsed(text: str) -> PolicyFile:
-    return document.parse(text, "p.yaml")
-
-
-def suggestion(rule: Rule, edit: Edit, kind: str, *requires: str) -> Suggestion:
-    return Suggestion(kind, rule, "title", "why", {}, edit, requires)
 
 
 def tightening(data: st.DataObject, file: PolicyFile) -> list[Suggestion]:
@@ -151,40 +143,6 @@ def test_it_puts_back_what_was_removed_and_nothing_else(
     assert ("  new:" in done.text) == ("  new:" in today.text)
 
 
-POLICY = """\
-# top
-agents:
-  a:   # the agent
-    allow:
-      # reads
-      - service: git
-        actions: [clone, fetch]   # both
-        resources: ["acme/*"]
-
-      # writes, since the move
-      - service: git
-        actions: [push]
-        branches: ["feature/*"]
-        owner: dana
-      - {service: stripe, actions: ["invoices:read", "invoices:create"], expires: 2027-01-01}   # billing
-    deny:
-      - {service: aws, actions: ["iam:*"]}
-"""
-B = parsed(POLICY)
-READS, WRITES, BILLING = B.agents["a"].rules[:3]
-DROP = suggestion(READS, Edit(drop=frozenset({"fetch"})), "drop_action")
-NARROW = suggestion(READS, Edit(resources=("acme/x",)), "narrow_resources")
-GONE = suggestion(WRITES, Edit(drop=frozenset({"push"})), "drop_rule")
-CREATE = suggestion(
-    BILLING, Edit(drop=frozenset({"invoices:create"}), asks=(Body(("invoices:create",)),), ttl="1h"), "ask_first"
-)
-ALL = [DROP, NARROW, GONE, CREATE]
-
-
-def merge(chosen: Sequence[Suggestion] = ALL, text: str = POLICY) -> str:
-    return parsed(text).rewrite(changes(chosen), additions(chosen))
-
-
 def back(
     today: str, *only: str, text: str = POLICY, chosen: Sequence[Suggestion] = ALL, edits: str | None = None
 ) -> Undone:
@@ -224,6 +182,15 @@ def test_a_rule_that_a_person_added_where_one_was_dropped_stays_beside_it() -> N
         map(repr, [*said(POLICY), (Effect.ALLOW, "crm", Body(("read",)))])
     )
     assert "# writes, since the move\n      - service: git\n        actions: [push]" in done.text
+
+
+def test_what_a_person_has_put_back_by_hand_already_is_not_written_twice() -> None:
+    lines = merge([GONE]).split("\n")
+    at = next(i for i, line in enumerate(lines) if "# reads" in line)
+    today = "\n".join([*lines[:at], '      - {service: git, actions: [push], branches: ["feature/*"]}', *lines[at:]])
+    assert back(today, chosen=[GONE]).text == today
+    done = back(today.replace("[clone, fetch]", "[clone]"), chosen=[DROP, GONE])
+    assert [rule for rule in said(done.text) if rule[2].actions == ("clone", "fetch")]
 
 
 def test_a_deny_that_a_person_added_since_stays_in_force() -> None:
@@ -281,15 +248,39 @@ def test_a_record_that_does_not_lead_from_one_text_to_the_other_is_not_used(edit
     assert back(merge(), edits=edits).text == POLICY  # all of it needs no record
 
 
-def test_lines_that_a_person_has_changed_since_are_named() -> None:
-    today = (
-        merge().replace("actions: [clone]", "actions: [clone, pull, zap]   # moved").replace('["acme/x"]', '["acme/y"]')
-    )
+def test_a_list_that_a_person_has_added_to_gets_both() -> None:
+    today = merge([DROP]).replace("actions: [clone]", "actions: [clone, pull]")
+    done = back(today, chosen=[DROP])
+    assert done.text == POLICY.replace("actions: [clone, fetch]", "actions: [clone, fetch, pull]")
+
+
+def test_what_nobody_ever_granted_does_not_come_of_two_edits_of_one_rule() -> None:
+    today = merge([NARROW]).replace("actions: [clone, fetch]", "actions: [clone, fetch, zap]")  # on acme/x
+    with pytest.raises(VerificationFailed) as error:
+        back(today, chosen=[NARROW])  # zap on acme/*
+    assert "neither granted before the merge nor is today: a: `git zap`" in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ({'["acme/x"]': '["acme/y"]'}, "line 8 has changed"),
+        ({'["acme/x"]': '["acme/y"]', '["invoices:read"]': '["*:read"]'}, "line 8 has changed"),
+        ({'["acme/x"]': '["acme/y"]', "actions: [clone]": "actions: [pull]  # too"}, "line 8 has changed"),
+        ({'        resources: ["acme/x"]\n': ""}, "line 8 has changed"),
+        ({'        resources: ["acme/x"]\n': "        resources:\n          - acme/x\n"}, "line 8 has changed"),
+    ],
+)
+def test_lines_that_a_person_has_changed_since_are_named(edits: dict[str, str], said: str) -> None:
+    today = merge()
+    for old, new in edits.items():
+        assert old in today
+        today = today.replace(old, new)
     with pytest.raises(TightenerError) as error:
         back(today)
     assert error.value.slug == "revert-conflict"
-    assert "lines 7, 8 have" in error.value.message
-    assert str(error.value.place) == "p.yaml:7"
+    assert error.value.message.startswith(said)
+    assert str(error.value.place) == "p.yaml:8"
 
 
 def test_a_change_that_grants_anything_is_no_tightening() -> None:

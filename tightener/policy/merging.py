@@ -1,6 +1,7 @@
-"""Three-way merging of texts by lines: two texts that both come from one, and what both have changed in it.
+"""Three-way merging of texts: two texts that both come from one, and what both have changed in it.
 
-It knows nothing of policies. What comes out is text that somebody has to read again and prove.
+By lines; and where both have edited one line, by its words, so that a list that stands on one line gets both sides'
+items. It knows nothing of policies. What comes out is text that somebody has to read again and prove.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+_WORDS = re.compile(r"""\s+|"[^"]*"|'[^']*'|[^\s,\[\]{}"'#]+|.""")
 _ALIKE = 0.6  # of two lines, to be one that was edited
 _MOST_PAIRS = 900  # of lines that are held against each other: what is longer stays one change
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")  # as Git has them: a lone CR or a form feed ends none
@@ -58,27 +60,43 @@ def merged(base: str, ours: str, theirs: str, *, ours_first: bool = False) -> tu
         return theirs, ()
     if base == theirs:
         return ours, ()
-    old, mine, other = (_LINES.findall(text) for text in (base, ours, theirs))
-    hunks = (_hunks(old, mine), _hunks(old, other))
+    return _merged(*(_LINES.findall(text) for text in (base, ours, theirs)), ours_first=ours_first, lines=True)
+
+
+def _merged(
+    old: Sequence[str], mine: Sequence[str], other: Sequence[str], *, ours_first: bool, lines: bool
+) -> tuple[str, tuple[Clash, ...]]:
+    """`merged` for lines, or for the words of one."""
     made: list[str] = []
     clashes: list[Clash] = []
     at, shift = 0, 0  # in the base; and by how much ours is longer so far
-    for one in _reaches(*hunks):
+    for one in _reaches(_hunks(old, mine, lines=lines), _hunks(old, other, lines=lines)):
         made += old[at : one.start]
         at = one.end
         own, new = _side(old, mine, one, one.ours), _side(old, other, one, one.theirs)
+        number = len(own)
         if not one.ours:
-            made += new
-        elif not one.theirs or own == new:
-            made += own
-        elif one.start == one.end:
-            made += [*own, *new] if ours_first else [*new, *own]
-        else:
-            made += own
-            first = one.start + shift + 1
-            clashes.append(Clash(first, first + len(own) - 1))
-        shift += len(own) - (one.end - one.start)
+            own = new
+        elif one.start == one.end and one.theirs and own != new:
+            own = [*own, *new] if ours_first else [*new, *own]
+        elif one.theirs and own != new:
+            within = _within(old[one.start : one.end], own, new, ours_first=ours_first) if lines else None
+            if within is None:
+                first = one.start + shift + 1
+                clashes.append(Clash(first, first + number - 1))
+            own = own if within is None else [within]
+        made += own
+        shift += number - (one.end - one.start)
     return "".join([*made, *old[at:]]), tuple(clashes)
+
+
+def _within(old: Sequence[str], own: Sequence[str], new: Sequence[str], *, ours_first: bool) -> str | None:
+    """One line that both have edited, by its words; None where that is not what it is, or does not do either."""
+    if not len(old) == len(own) == len(new) == 1:
+        return None
+    words = (_WORDS.findall(one[0]) for one in (old, own, new))
+    text, clashes = _merged(*words, ours_first=ours_first, lines=False)
+    return None if clashes else text
 
 
 def _side(old: Sequence[str], new: Sequence[str], reach: _Reach, hunks: Sequence[_Hunk]) -> list[str]:
@@ -114,8 +132,8 @@ def _reaches(ours: Sequence[_Hunk], theirs: Sequence[_Hunk]) -> Iterator[_Reach]
         yield _Reach(start, end, tuple(taken[0]), tuple(taken[1]))
 
 
-def _hunks(old: Sequence[str], new: Sequence[str]) -> list[_Hunk]:
-    """What changes between two lists of lines: looked for between lines that each has once, which is fast."""
+def _hunks(old: Sequence[str], new: Sequence[str], *, lines: bool) -> list[_Hunk]:
+    """What changes between two lists of lines or words: looked for between those that each has once, which is fast."""
     found: list[_Hunk] = []
     i = j = 0
     for i2, j2 in (*_anchors(old, new), (len(old), len(new))):
@@ -123,7 +141,8 @@ def _hunks(old: Sequence[str], new: Sequence[str]) -> list[_Hunk]:
             matcher = SequenceMatcher(None, old[i:i2], new[j:j2], autojunk=False)
             for kind, i3, i4, j3, j4 in matcher.get_opcodes():
                 if kind != "equal":
-                    found += _split(old, new, _Hunk(i + i3, i + i4, j + j3, j + j4))
+                    hunk = _Hunk(i + i3, i + i4, j + j3, j + j4)
+                    found += _split(old, new, hunk) if lines else [hunk]
         i, j = i2, j2
     return found
 

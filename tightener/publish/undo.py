@@ -17,6 +17,7 @@ Where nothing has changed since the merge (`today = after`), these say that `new
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -155,8 +156,6 @@ def _closed(every: Sequence[Suggestion], only: Sequence[str]) -> tuple[str, ...]
 
 def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: PolicyFile, at: datetime) -> str:
     """The merged text that is proved; raises what `undone` says."""
-    if not _reason(today.text, before, after, today, target, at):
-        return today.text  # all of it is back already
     clashes: tuple[Clash, ...] = ()
     reason, good = "", list[str]()
     for ours_first in (False, True):
@@ -166,8 +165,13 @@ def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: Po
         why = _reason(text, before, after, today, target, at)
         reason = reason or why
         good += [] if why else [text]
+    good.sort(key=lambda text: _doubled(_read(text, today), today, target))
+    if good and not _doubled(_read(good[0], today), today, target):
+        return good[0]
+    if not _reason(today.text, before, after, today, target, at):
+        return today.text  # all of it is back already, in other words
     if good:
-        return min(good, key=lambda text: len(_rules(_read(text, today))))  # a rule that is back already is not doubled
+        return good[0]
     if clashes:
         first = clashes[0]
         raise TightenerError(
@@ -183,8 +187,13 @@ def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: Po
     )
 
 
-def _rules(file: PolicyFile) -> list[Rule]:
-    return [rule for agent in file.agents.values() for rule in agent.rules]
+def _doubled(new: PolicyFile, *others: PolicyFile) -> int:
+    """How many rules stand more often than in any of the others."""
+    counts = [
+        Counter((r.agent, r.effect, r.service, r.body, r.expires) for agent in one.agents.values() for r in agent.rules)
+        for one in (new, *others)
+    ]
+    return sum(max(0, number - max(c[said] for c in counts[1:])) for said, number in counts[0].items())
 
 
 def _reason(
