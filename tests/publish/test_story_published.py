@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +55,8 @@ def test_the_story_becomes_the_gold_body_and_a_second_run_changes_nothing(story:
     code, out, _ = call(story, "publish")
     assert (code, out.split("\n")[0]) == (0, "policy.yaml: opened: 20 changes proposed")
     body = (story / BODY).read_bytes()
-    check_gold("pull-request.md", body.decode().replace(version("tightener"), "VERSION"))
+    packed = re.sub(r'"edits":"[A-Za-z0-9+/]+=*"', '"edits":"PACKED"', body.decode())  # zlib need not pack alike
+    check_gold("pull-request.md", packed.replace(version("tightener"), "VERSION"))
     assert state(story) == before
     assert (story / "policy.yaml").read_bytes() == (ROOT / "sample_logs" / "policy.yaml").read_bytes()
     assert git(story, "diff", "--name-only", f"main...{BRANCH}") == "policy.yaml"

@@ -102,7 +102,7 @@ def tried(
         return None, error.slug
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     st.lists(rules(), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans(), st.data()
 )

@@ -72,9 +72,12 @@ def _at(
     left = [_sides(policy, service, moment, level) for policy in lefts]
     right = [_sides(policy, service, moment, level) for policy in rights]
     taken = [box for _, limits in left for box in limits]
+    # What the left takes away itself is no way out of a right policy: unchanged limits cost no pair of boxes.
+    limited = Union(taken)
+    gone = [[box for box in limits if limited.check((box,)).kind is not Kind.CONTAINED] for _, limits in right]
     doubt = False
     for choice in product((False, True), repeat=len(right)):
-        inside = [granted for granted, _ in left] + [y for (_, y), c in zip(right, choice, strict=True) if c]
+        inside = [granted for granted, _ in left] + [boxes for boxes, c in zip(gone, choice, strict=True) if c]
         outside = [h for (granted, _), c in zip(right, choice, strict=True) if not c for h in granted]
         union = Union((*taken, *outside))
         for inner in _meets(inside):
@@ -90,27 +93,29 @@ def _at(
 
 
 def _meets(sets: Sequence[Sequence[Box]]) -> Iterator[tuple[Box, ...]]:
-    """The intersection of unions of boxes, as intersections of one box of each, without empty ones.
+    """The intersection of unions of boxes, as intersections of one box of each, without those that are surely empty.
 
-    A box that lies in a single one of the next union meets all of that union in itself.
+    A box that the next union has as well meets all of that union in itself, so nothing else is asked of that one.
     """
-    first, *others = sets
+    first, *others = sorted(sets, key=len)
     unions = [Union(boxes) for boxes in others]
+    rows = [{_row(box) for box in boxes} for boxes in others]
 
     def further(so_far: tuple[Box, ...], at: int) -> Iterator[tuple[Box, ...]]:
         if at == len(unions):
             yield so_far
-            return
-        found = unions[at].check(so_far)
-        if found.kind is Kind.CONTAINED and all(len(one) <= 1 for one in found.certificate):
-            if found.certificate != ((),):  # else it is empty
-                yield from further(so_far, at + 1)
-            return
-        for index in unions[at].meeting(so_far[0]):
-            yield from further((*so_far, others[at][index]), at + 1)
+        elif any(_row(box) in rows[at] for box in so_far):
+            yield from further(so_far, at + 1)
+        else:
+            for index in unions[at].meeting(so_far[-1]):
+                yield from further((*so_far, others[at][index]), at + 1)
 
     for box in first:
         yield from further((box,), 0)
+
+
+def _row(box: Box) -> tuple[str, str, str]:
+    return box.action, box.resource, box.branch
 
 
 def _sides(policy: AgentPolicy | None, service: str, moment: datetime, level: Level) -> _Sides:

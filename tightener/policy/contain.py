@@ -147,9 +147,11 @@ class Union:
         found: list[int] = []
         for action in parts[0]:
             if action not in self._actions_over:
-                self._actions_over[action] = [name for name in self._by_action if _contains(name, action)]
-            for name, own in product(self._actions_over[action], parts[1]):
                 # What an outer pattern contains starts with its literal head.
+                self._actions_over[action] = [
+                    name for name in self._by_action if action.startswith(_head(name)) and _contains(name, action)
+                ]
+            for name, own in product(self._actions_over[action], parts[1]):
                 for cut in range(len(own) + 1):
                     for index in self._by_head.get((name, own[:cut]), ()):
                         _, resource, branch = self._rows[index]
@@ -168,7 +170,12 @@ class Union:
     def _meeting(self, row: Row) -> set[int]:
         action, resource, branch = row
         if action not in self._actions_near:
-            groups = [group for name, group in self._by_action.items() if _intersects(name, action)]
+            own = _head(action)
+            groups = [
+                group
+                for name, group in self._by_action.items()
+                if (own.startswith(start := _head(name)) or start.startswith(own)) and _intersects(name, action)
+            ]
             self._actions_near[action] = sorted(chain.from_iterable(groups))
         head = _head(resource)
         return {

@@ -26,7 +26,7 @@ _AGENTS = 20  # of the numbers
 _CELL, _LINE, _NAME = 220, 300, 120  # characters, written
 _DETAIL = 2_500
 _EXAMPLES, _ACTIONS = 3, 12
-_NUMBER = "NUMBER-OR-COMMIT"  # to be filled in
+_UNKNOWN = " (this pull request's number, or the commit of its merge)"  # until there is one
 _TOOLS = "tools"  # whose resources are arguments
 
 
@@ -315,9 +315,9 @@ def _accept(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str]:
 def _undo() -> Iterator[str]:
     yield from ("", "### Undo", "")
     yield (
-        f"After merging: {code(f'tightener revert {_NUMBER}')}, with this pull request's number or the merge's commit,"
-        f" opens a pull request that puts back what is taken away here, and {code('--only ID')} a part of it; what"
-        " people change until then is kept, and the next weekly ones do not propose it again. Without tightener:"
+        f"After merging: {code('tightener revert NUMBER')}{_UNKNOWN} opens a pull request that puts back what is taken"
+        f" away here, with {code('--only ID')} a part of it. What people change until then is kept, and the next weekly"
+        " ones do not propose it again. Without tightener:"
         " `git revert`, or the button *Revert*. The policy file is all that changes."
     )
 
@@ -326,7 +326,8 @@ def numbered(text: str, seen: Seen) -> str:
     """The body with its pull request's number, where that is known. For that alone no body is written anew."""
     if seen.open is None or not seen.open.name.startswith("#") or seen.open.body.rstrip() == text.rstrip():
         return text
-    return text.replace(f"revert {_NUMBER}", f"revert {seen.open.name[1:]}", 1)
+    unknown = f"{code('tightener revert NUMBER')}{_UNKNOWN}"
+    return text.replace(unknown, code(f"tightener revert {seen.open.name[1:]}"))
 
 
 def _record(about: Context) -> Iterator[str]:

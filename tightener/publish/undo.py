@@ -160,7 +160,7 @@ def _proved(before: PolicyFile, after: PolicyFile, today: PolicyFile, target: Po
     reason, good = "", list[str]()
     for ours_first in (False, True):
         text, clashes = merged(after.text, today.text, target.text, ours_first=ours_first)
-        if clashes:
+        if clashes or text in good:
             break
         why = _reason(text, before, after, today, target, at)
         reason = reason or why
