@@ -36,6 +36,7 @@ class Reverted:
     place: Place
     merge: Merged
     done: Undone
+    moment: datetime  # from which on it was proved
 
     @property
     def diff(self) -> str:
@@ -73,8 +74,11 @@ def with_body(place: Place, merge: Merged) -> Merged:
     history = LocalHistory(place.git)
     others = history.commit(merge.commit).parents[1:]
     blobs = [place.git.blob(one, place.path) for one in (merge.commit, *others)]
-    body = merges.told_by(place.host.look(place.path, branch_of(place.path)).ended, blobs)
-    return Merged(merge.title, merge.commit, merge.before, merge.after, body)
+    known = merges.told_by(place.host.look(place.path, branch_of(place.path)).ended, blobs)
+    if known is None:
+        return merge
+    title = known.name if known.name.startswith("#") else merge.title  # a file's name is no better than the commit's
+    return Merged(title, merge.commit, merge.before, merge.after, known.body)
 
 
 def _not_merged(why: str) -> TightenerError:
@@ -87,7 +91,7 @@ def undo(place: Place, merge: Merged, only: Sequence[str], now: datetime) -> Rev
     done = undone(
         place.file, (merge.before, merge.after), known.edits, record.names(merge.body), list(dict.fromkeys(only)), now
     )
-    return Reverted(place, merge, done)
+    return Reverted(place, merge, done, now)
 
 
 def propose(one: Reverted, requester: str) -> Outcome:
@@ -126,6 +130,7 @@ def _draft(one: Reverted, branch: str, content: bytes, requester: str) -> Draft:
         requester=requester,
         reviewers=tuple(place.host.reviewers(place.path)),
         version=version("tightener"),
+        moment=one.moment,
         standings={**known.unticked, **known.taken},
     )
     title = f"Give back what {_spoken(merge.title)} took away from {place.path}"

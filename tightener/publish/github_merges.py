@@ -25,9 +25,17 @@ class GitHubHistory:
         return Commit(str(found["sha"]), parents, str(found["message"]), str(found["tree"]["sha"]))
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """A file's bytes."""
+        """A file's bytes. Raises TightenerError, also (`unreadable`) for a file of more than a megabyte."""
         found = self.api.ask(f"/repos/{self.repository}/contents/{quote(path)}", ref=commit)
-        return base64.b64decode(found["content"]) if isinstance(found, dict) and "content" in found else None
+        if not isinstance(found, dict) or "content" not in found:
+            return None
+        if found.get("encoding") != "base64":
+            raise TightenerError(
+                f"GitHub does not hand out {path}, it is too large",
+                slug="unreadable",
+                hint="name the commit of the merge, which Git here knows, with --diff or --write",
+            )
+        return base64.b64decode(found["content"])
 
     def pull_request(self, number: int, base: str) -> tuple[str, str]:
         """The commit of a pull request's merge, and its body. `base`: the branch that it has to be merged into.

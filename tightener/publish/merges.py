@@ -112,7 +112,9 @@ class LocalHistory:
 
     def named(self, what: str) -> str:
         """The full name of the commit that somebody means, '' where there is none."""
-        return self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}") or ""
+        if what.startswith("-"):  # which Git would take for an option
+            return ""
+        return self.git.ask("rev-parse", "--verify", "--quiet", f"{what}^{{commit}}") or ""
 
     def is_in(self, commit: str, base: str) -> bool:
         """Whether a commit is in the history of another."""
@@ -128,10 +130,10 @@ class LocalHistory:
         return ""
 
 
-def told_by(ended: Sequence[Ended], blobs: Sequence[str]) -> str:
-    """The body of the merged pull request that proposed one of these files (Git's names), '' where none is known."""
+def told_by(ended: Sequence[Ended], blobs: Sequence[str]) -> Ended | None:
+    """The newest merged pull request that proposed one of these files (Git's names), None where none is known."""
     for one in sorted(ended, key=lambda one: one.day, reverse=True):
         known = record.read(one.body)
         if one.merged and known and known.blob in blobs:
-            return one.body
-    return ""
+            return one
+    return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from tightener.model import Rule
 from tightener.publish import record
 from tightener.publish.markdown import block, code, prose, short
 from tightener.publish.undo import Undone
@@ -30,6 +30,7 @@ class Told:
     requester: str
     reviewers: tuple[str, ...]
     version: str  # of tightener
+    moment: datetime  # from which on it was proved
     standings: Mapping[str, str]  # suggestion's id -> what its grants looked like
 
 
@@ -38,7 +39,7 @@ def render(done: Undone, about: Told) -> str:
     return "\n".join(
         [
             *_sentence(done, about),
-            *_possible(done),
+            *_possible(done, about),
             *_suggestions(done),
             "",
             "### Diff",
@@ -52,7 +53,7 @@ def render(done: Undone, about: Told) -> str:
 
 
 def _sentence(done: Undone, about: Told) -> Iterator[str]:
-    agents = _agents(done.back)
+    agents = done.agents
     whose = ", ".join(short(name, _NAME, code) for name in agents[:3])
     more = f" and {count(len(agents) - 3, 'more agent')}" if len(agents) > 3 else ""
     what = "a part of what" if done.asked else "what"
@@ -70,14 +71,11 @@ def _named(about: Told) -> str:
     return about.title if about.title.startswith("#") else prose(about.title)
 
 
-def _agents(rules: Sequence[Rule]) -> list[str]:
-    return list(dict.fromkeys(rule.agent for rule in rules))
-
-
-def _possible(done: Undone) -> Iterator[str]:
+def _possible(done: Undone, about: Told) -> Iterator[str]:
     yield from ("", "### What the policy says again", "")
     for rule in done.back[:_LINES]:
-        ends = f", until {rule.expires:%Y-%m-%d %H:%M} UTC" if rule.expires else ""
+        over = rule.expires is not None and rule.expires <= about.moment
+        ends = f", {'over since' if over else 'until'} {rule.expires:%Y-%m-%d %H:%M} UTC" if rule.expires else ""
         said = f"{rule.effect.value.replace('_', ' ')} {rule.service}: {listing(rule.body.actions, _ACTIONS)}"
         where = scope(rule.body.resources, rule.body.branches)
         yield f"- {short(rule.agent, _NAME, code)}: {short(f'{said} on {where}{ends}', _LINE)}"
@@ -114,7 +112,7 @@ def _record(about: Told) -> Iterator[str]:
         ("policy", code(about.path)),
         ("undoes", f"{_named(about)}, merged as {code(about.commit)}"),
         ("requester", f"{short(about.requester, _NAME, code)}, with tightener {prose(about.version)}"),
-        ("rationale", "a person asked for it with `tightener revert`: say here why"),
+        ("rationale", "a person asked for it with `tightener revert`"),
         ("reviewer", f"{owners} (CODEOWNERS)" if owners else "whoever approves this pull request"),
         ("policy before, SHA-256", code(about.digests[0])),
         ("policy after, SHA-256", code(about.digests[1])),
@@ -128,7 +126,7 @@ def _remembered(done: Undone, about: Told) -> record.Record:
     taken = {one: "" if done.asked else about.standings.get(one, "") for one in done.ids}
     more = {name: taken[one] for one, names in done.names.items() for name in names}
     return record.Record(
-        agents=tuple(_agents(done.back)),
+        agents=done.agents,
         taken={**more, **taken},
         requester=about.requester,
         blob=about.blob,

@@ -43,7 +43,7 @@ _MOST_LINES = 5  # stretches of lines that an error names
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The new text, the rules of it that are not in force today, and which suggestions come back.
+    """The new text, whose rules it changes, those of its rules that are not there today, and what comes back.
 
     `ids`: those of the pull request that are undone, as far as its record tells; `along`: of these, the ones that
     were not asked for, because they say nothing without one that was; `names`: id -> under which names the same change
@@ -51,6 +51,7 @@ class Undone:
     """
 
     text: str
+    agents: tuple[str, ...]
     back: tuple[Rule, ...]
     ids: tuple[str, ...] = ()
     along: tuple[str, ...] = ()
@@ -86,7 +87,9 @@ def undone(
     text = _proved(before, after, file, target, at)
     new = _read(text, file)
     names = {one.id: _names(one, new) for one in every if one.id in put_back}
-    return Undone(text, tuple(_back(file, new)), put_back, along, names, bool(only))
+    old, now = _said(file.agents), _said(new.agents)
+    agents = tuple(name for name in now if now[name] != old.get(name))
+    return Undone(text, agents, tuple(_back(file, new)), put_back, along, names, bool(only))
 
 
 def _like(text: str, today: str) -> str:
@@ -101,7 +104,7 @@ def _read(text: str, file: PolicyFile) -> PolicyFile:
 
 
 def _removes(before: PolicyFile, after: PolicyFile, at: datetime) -> None:
-    """Raises TightenerError where the merge removed nothing, or also granted something."""
+    """Raises TightenerError where the merge changed no rule, or also granted something."""
     for name in sorted({*before.agents, *after.agents}):
         found = breach([after.agents.get(name)], [before.agents.get(name)], at)
         if found:
@@ -110,9 +113,9 @@ def _removes(before: PolicyFile, after: PolicyFile, at: datetime) -> None:
                 slug="not-a-tightening",
                 hint="look at it, and undo it by hand or with `git revert`",
             )
-    if not any(breach([before.agents[name]], [after.agents.get(name)], at) for name in before.agents):
+    if _said(before.agents) == _said(after.agents):
         raise TightenerError(
-            f"it took nothing away from any agent of {before.path}", slug="nothing-removed", hint="there is no need to"
+            f"it changed no rule of {before.path}", slug="nothing-removed", hint="there is nothing to put back"
         )
 
 
