@@ -408,6 +408,34 @@ def test_one_suggestion_of_a_number_and_what_is_not_merged(
     assert (code, "github-token" in err) == (1, True)
 
 
+def test_a_commit_is_known_by_what_its_pull_request_proposed(
+    top: Path, github: GitHub, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tightened_on(github, url)
+    configured(top, url, monkeypatch)
+    merged = commit(top, "pulled")
+    code, out, err = call(top, "revert", merged, "--only", DROP.id, "--json")
+    assert code == 0, err
+    assert json.loads(out)["reverts"][0]["undoes"] == "#1"
+    assert github.read(github.refs[BRANCH], PATH).decode() == merge([one for one in ALL if one is not DROP])
+
+
+def test_a_file_that_github_does_not_hand_out_is_said(
+    top: Path, github: GitHub, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tightened_on(github, url)
+    configured(top, url, monkeypatch)
+    answer = github.answer
+
+    def empty(verb: str, path: str, query: dict[str, str], body: object) -> tuple[int, object]:
+        status, found = answer(verb, path, query, body)
+        return status, {**found, "content": "", "encoding": "none"} if path.endswith(PATH) else found
+
+    monkeypatch.setattr(github, "answer", empty)
+    code, _, err = call(top, "revert", "1")
+    assert (code, "too large" in err) == (1, True)
+
+
 def test_a_commit_needs_no_token_for_a_diff(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configured(top, "https://github.example", monkeypatch)
     monkeypatch.delenv("GITHUB_TOKEN")
@@ -468,12 +496,12 @@ def test_a_fault_at_any_call_leaves_one_request(top: Path, fault: str) -> None:
     openapi.description()
     clean, calls = lived(top, fault, -1, lasting=False)
     assert calls > 20
-    for at in range(FAULTS.index(fault) % 3, calls, 1 if fault == "drop after" else 3):
+    for at in range(FAULTS.index(fault), calls, 2 if fault == "drop after" else len(FAULTS)):
         assert lived(top, fault, at, lasting=False)[0] == clean, (fault, at)
 
 
 def test_a_network_that_dies_at_any_call_loses_nothing(top: Path) -> None:
     openapi.description()
     clean, calls = lived(top, "drop", -1, lasting=False)
-    for at in range(0, calls, 2):
-        assert lived(top, "drop" if at % 4 else "drop after", at, lasting=True)[0] == clean, at
+    for at in range(0, calls, 3):
+        assert lived(top, "drop" if at % 2 else "drop after", at, lasting=True)[0] == clean, at
