@@ -71,6 +71,12 @@ def test_what_is_no_record_is_none(text: str) -> None:
     assert record.read(text) is None
 
 
+def test_a_record_of_before_there_were_edits_is_read() -> None:
+    text = record.hidden(Record(("a",), {"drop-rule-111111": "aaaaaa"})).replace(',"edits":"","reverts":""', "")
+    assert "edits" not in text
+    assert record.read(text) == Record(("a",), {"drop-rule-111111": "aaaaaa"})
+
+
 def seen(*ended: Ended, open_: Record | None = None) -> Seen:
     request = PullRequest("#9", "", body(open_)) if open_ else None
     return Seen(Base("main", "c", "b"), None, request, ended)

@@ -214,6 +214,27 @@ def test_what_is_not_merged_and_what_is_not_committed_is_refused(top: Path) -> N
     assert not git(top, "branch", "--list", BRANCH)
 
 
+def test_a_run_that_was_interrupted_goes_on(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weekly(top)
+    merged = merge_commit(top)
+    with monkeypatch.context() as broken:
+        broken.setattr(LocalHost, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert call(top, "revert", merged)[0] != 0
+    assert git(top, "show", f"{BRANCH}:{PATH}") + "\n" == POLICY
+    code, out, _ = call(top, "revert", merged, "--json")
+    assert (code, json.loads(out)["pull_requests"][0]["outcome"]) == (0, "opened")
+    assert git(top, "rev-list", "--count", f"main..{BRANCH}") == "1"
+
+
+def test_texts_of_then_that_are_no_policies_are_said(top: Path) -> None:
+    (top / PATH).write_text(POLICY.replace("service: git", "servise: git"))
+    commit(top, "broken")
+    (top / PATH).write_text(merge())
+    merged = commit(top, "mended, and tightened")
+    code, _, err = call(top, "revert", merged)
+    assert (code, "policy.yaml before the merge:6" in " ".join(err.split())) == (1, True), err
+
+
 def test_an_entangled_revert_ends_with_11_and_writes_nothing(top: Path) -> None:
     twice = POLICY.replace(
         "    deny:", '      - {service: git, actions: [fetch], resources: ["acme/*"]}   # twice\n    deny:'

@@ -17,7 +17,7 @@ from tightener.errors import Place
 from tightener.model import AgentPolicy, Body, Effect, Rule
 from tightener.tighten.suggestion import Edit, Suggestion
 
-MOST = 16_000  # characters of a body; with more, a pull request can be reverted as a whole only
+MOST = 10_000  # characters of a body; with more, a pull request can be reverted as a whole only
 _MOST_UNPACKED = 2_000_000  # bytes
 
 

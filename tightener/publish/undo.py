@@ -69,7 +69,10 @@ def undone(
     Raises TightenerError: `nothing-removed`, `not-a-tightening`, `unknown-suggestion`, `parts-unknown`,
     `revert-conflict`; VerificationFailed (`revert-not-proved`).
     """
-    before, after = (_read(_like(text, file.text), file) for text in texts)
+    before, after = (
+        document.parse(_like(text, file.text), f"{file.path} {when} the merge", file.aliases)
+        for text, when in zip(texts, ("before", "after"), strict=True)
+    )
     _removes(before, after, at)
     every = kept.unpack(edits, before.agents) or []
     put_back = tuple(one.id for one in every) or tuple(taken)
@@ -115,7 +118,7 @@ def _removes(before: PolicyFile, after: PolicyFile, at: datetime) -> None:
             )
     if _said(before.agents) == _said(after.agents):
         raise TightenerError(
-            f"it changed no rule of {before.path}", slug="nothing-removed", hint="there is nothing to put back"
+            "it changed no rule of the policy file", slug="nothing-removed", hint="there is nothing to put back"
         )
 
 
