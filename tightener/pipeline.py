@@ -204,17 +204,14 @@ def propose(
         )
     name = diff.name_in_repository(Path(found.file.path))
     made = found.file.rewritten(changes(kept), additions(kept))
-    new, comparison = (
-        document.parse(made.text, found.file.path, found.file.aliases).agents[found.policy.name],
-        found.comparison,
-    )
+    new, comparison = made.file.agents[found.policy.name], found.comparison
     before = reach(found.policy, comparison)
     return Proposal(
         study=found,
         suggestions=tuple(kept),
         left_out=tuple(left_out),
-        text=made.text,
-        diff=diff.unified(found.file.text, made.text, name),
+        text=made.file.text,
+        diff=diff.unified(found.file.text, made.file.text, name),
         proof=whole,
         before=before,
         after=reach(new, comparison, before),
