@@ -29,7 +29,7 @@ BUGS = (
     Bug(
         "the reason why a suggestion was left out quotes a call",
         "tightener/report/veil.py",
-        "        return f\"{loses[0]}; `tightener suggest` names one\" if loses else _LOOK\n",
+        '        return f"{loses[0]}; `tightener suggest` names one" if loses else _LOOK\n',
         "        return reason if loses else _LOOK\n",
         "tests/report/test_veil.py",
     ),
