@@ -40,4 +40,25 @@ BUGS = (
         "        if service == TOOLS:\n",
         "tests/report/test_veil.py",
     ),
+    Bug(
+        "an alert of code scanning is known by its evidence, and is another one every week",
+        "tightener/report/sarif.py",
+        "    about: Sequence[object] = ()\n",
+        "    about: Sequence[object] = (one.id,)\n",
+        "tests/report/test_sarif.py",
+    ),
+    Bug(
+        "code scanning loses what a person said no to",
+        "tightener/report/sarif.py",
+        "        if reason.startswith(_REJECTED)\n    ]\n    prints",
+        "        if not reason\n    ]\n    prints",
+        "tests/report/test_sarif.py",
+    ),
+    Bug(
+        "code scanning shows a proposal as it is",
+        "tightener/report/sarif.py",
+        "    shown = veil.proposal(found, redact)\n",
+        "    shown = found\n",
+        "tests/report/test_veil.py",
+    ),
 )

@@ -21,7 +21,7 @@ from tightener.policy.document import PolicySet
 from tightener.publish import body
 from tightener.publish.parts import Context, Part
 from tightener.redaction import Redact, Shown, digest
-from tightener.report import html, page, payload, veil
+from tightener.report import html, page, payload, sarif, veil
 from tightener.results import Proposal
 from tightener.tighten.checklist import Breach, Item
 from tightener.tighten.compare import Attempt
@@ -81,11 +81,12 @@ def documents(project: Project, found: Proposal, part: Part, said: Redact) -> di
         "pull request": markup.unescape(body.render([part], replace(ABOUT, redact=said))),
         "suggestions.json": json.dumps(payload.proposal(shown), ensure_ascii=False),
         "comparison.json": json.dumps(payload.comparison(veil.study(found.study, said)), ensure_ascii=False),
+        "sarif": json.dumps(sarif.document(found, "p.yaml", said), ensure_ascii=False),
         "page": markup.unescape(html.render(page.view(project.con, found, redact=said))),
     }
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(uses(), st.data())
 def test_what_tools_were_called_with_stays_in_the_house(made: list[Use], data: st.DataObject) -> None:
     text, project = world(RULES, made)
