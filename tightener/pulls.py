@@ -173,6 +173,7 @@ def _drafted(
         standings=standings,
         silent=tuple(silent),
         said_before=known,
+        redact=project.config.redact,
     )
     return Draft(
         path=place.path,

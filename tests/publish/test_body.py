@@ -171,5 +171,5 @@ def test_what_a_tool_was_called_with_is_not_shown() -> None:
     shown = replace(found, suggestions=(one,), left_out=((lost, f"would lose {secret[3]}"),), removes={one.id: 1.0})
     text = body.render([Part(shown, "never")], about())
     assert "owes" not in text
-    assert text.count("used: <code>sha256 ") == 3
+    assert text.count("used: <code>text=sha256:") == 3
     assert "left out, left" in text
