@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, time, timedelta
 
 from tightener.errors import PolicyError
 from tightener.model import Addition, AgentPolicy, Effect
@@ -69,7 +70,7 @@ def _home(
     own = [spot for spot in own if not (lines and spot.sequence.flow and not spot.agent.flow)]
     if own:
         return own[-1], True
-    near = [rule for rule in free if rule.effect is Effect.ALLOW or effect is Effect.DENY]
+    near = [rule for rule in free if rule.effect is Effect.ALLOW or effect is Effect.DENY] or free
     if not near:
         raise PolicyError(
             f"every block of {agent.name} shares its text with an anchor, so no rule can be added",
@@ -176,6 +177,8 @@ class _Writer:
         ]
         values = {key.text: value for key, value in source.rule.pairs} if source else {}
         plain = [(name, _raw(self._pen.text, values[name])) for name in _KEPT if name in values]
+        plain += [(name, quoted(text, '"')) for name, text in one.notes.items()]
+        plain += [("expires", _written(one.expires))] if one.expires is not None else []
         plain += [("ttl", one.ttl)] if one.ttl is not None else []
         service = f"service: {quoted(one.service, '')}"
         lead = " " * self._indent
@@ -206,6 +209,13 @@ def _raw(text: str, value: Node) -> str:
     """A scalar as it stands in the text, on one line."""
     raw = text[value.start : value.end]
     return raw if "\n" not in raw and value.style not in {"|", ">"} else quoted(value.text, '"')
+
+
+def _written(expires: datetime) -> str:
+    """As a day where it is the end of one (as the reader takes it), else as a moment."""
+    if expires.time() == time():
+        return (expires - timedelta(days=1)).date().isoformat()
+    return expires.isoformat().replace("+00:00", "Z")
 
 
 def _shifted(text: str, by: int) -> str:
