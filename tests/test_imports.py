@@ -74,6 +74,9 @@ ROOMS: dict[str, set[str]] = {
     "pulls": {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
+    "widenings": {
+        *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -87,6 +90,7 @@ ROOMS: dict[str, set[str]] = {
         "api",
         "audit",
         "pulls",
+        "widenings",
         "publish",
         "roles",
         "jobs",

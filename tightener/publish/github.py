@@ -12,10 +12,9 @@ from urllib.parse import quote
 from tightener.errors import TightenerError
 from tightener.publish import owners, record
 from tightener.publish.client import Api
-from tightener.publish.commit import opened, sealed
+from tightener.publish.commit import folder_of, opened, sealed
 from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
 
-_PREFIX = "tightener/"  # of our branches
 _SAID = 200  # characters of what a person wrote when closing
 
 
@@ -33,7 +32,7 @@ class GitHubHost:
         """What there is. Raises TightenerError."""
         base = self._base(path)
         pulls = self.api.pages(self._at("/pulls"), state="open")
-        ours = [one for one in pulls if self._is_ours(one)]
+        ours = [one for one in pulls if self._is_ours(one, folder_of(branch))]
         mine = next((one for one in ours if one["head"]["ref"] == branch), None)
         return Seen(
             base,
@@ -104,9 +103,9 @@ class GitHubHost:
         entry = self._entry(commit, path)
         return Tip(commit, str(entry["sha"]) if entry else "", opened(found["message"], found["tree"]["sha"]))
 
-    def _is_ours(self, pull: Mapping[str, Any]) -> bool:
+    def _is_ours(self, pull: Mapping[str, Any], folder: str) -> bool:
         home = pull["head"]["repo"]
-        return bool(home) and home["full_name"] == self.repository and pull["head"]["ref"].startswith(_PREFIX)
+        return bool(home) and home["full_name"] == self.repository and folder_of(pull["head"]["ref"]) == folder
 
     def _pull_request(self, pull: Mapping[str, Any]) -> PullRequest:
         has = {label["name"] for label in pull["labels"]}
@@ -118,7 +117,11 @@ class GitHubHost:
         pulls = self.api.pages(self._at("/pulls"), state="closed", head=f"{owner}:{branch}")
         for pull in pulls:
             day = datetime.fromisoformat(pull["closed_at"]).date()
-            if not self._is_ours(pull) or pull["head"]["ref"] != branch or self.today - day > timedelta(record.NO_DAYS):
+            if (
+                not self._is_ours(pull, folder_of(branch))
+                or pull["head"]["ref"] != branch
+                or self.today - day > timedelta(record.NO_DAYS)
+            ):
                 continue
             body, merged = _lines(pull["body"]), pull["merged_at"] is not None
             known = record.read(body)

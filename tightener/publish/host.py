@@ -70,7 +70,7 @@ class Seen:
     tip: Tip | None = None
     open: PullRequest | None = None
     ended: tuple[Ended, ...] = ()
-    others_open: int = 0  # pull requests of tightener's about other files
+    others_open: int = 0  # pull requests of the same kind about other files
 
 
 @dataclass(frozen=True, slots=True)
