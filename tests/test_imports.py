@@ -77,6 +77,10 @@ ROOMS: dict[str, set[str]] = {
     "widenings": {
         *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
     },
+    "broken": {"policy", "services", "logs", "model"},
+    "watch": {
+        *("broken", "pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -91,6 +95,7 @@ ROOMS: dict[str, set[str]] = {
         "audit",
         "pulls",
         "widenings",
+        "watch",
         "publish",
         "roles",
         "jobs",

@@ -62,6 +62,7 @@ COMMANDS = (  # in the order of the help text
     tightening.iam,
     tightening.suggest,
     showing.publish,
+    widening.watch,
     widening.request,
     tightening.reject,
     tightening.exceptions,

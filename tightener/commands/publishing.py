@@ -39,7 +39,13 @@ def pull_requests(
     policies = policies_of(project, asked)
     for agent in agents:
         pipeline.agent_of(policies, agent)
-    terms = pulls.Terms(
+    terms = terms_of(project, asked, now)
+    return pulls.publish(project, policies, places_of(ctx, project, policies, agents, now, dry=dry), agents, terms)
+
+
+def terms_of(project: Project, asked: Question, now: datetime) -> pulls.Terms:
+    """What is asked of every agent, and who asks."""
+    return pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
         as_of=asked.as_of,
@@ -47,7 +53,6 @@ def pull_requests(
         requester=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
         most_open=project.config.publish.most_open,
     )
-    return pulls.publish(project, policies, places_of(ctx, project, policies, agents, now, dry=dry), agents, terms)
 
 
 def places_of(

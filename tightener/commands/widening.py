@@ -1,19 +1,23 @@
-"""The commands that give something back: what people ask for."""
+"""The commands that give something back: what people ask for, and what a merge broke."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tightener import pipeline, widenings
+from tightener import watch as watching
 from tightener.commands import publishing
 from tightener.commands.context import Context, Question, policies_of, project_of
 from tightener.model import Addition
 from tightener.publish.host import Outcome
 from tightener.publish.settle import settle
 from tightener.publish.widening import Opened
+from tightener.report.terminal import Printer
+from tightener.watch import Watched
 from tightener.widenings import Widening, Wish
 
 _NO_LIMIT = sys.maxsize  # a person asked: `most_open` is about what opens by itself
@@ -125,3 +129,67 @@ def _words(ctx: Context, found: Widening, done: Outcome | None) -> None:
         out.line(f"written to {found.file.path}")
     else:
         publishing.words(out, [done])
+
+
+def watch(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool) -> None:
+    """tightener watch"""
+    project = project_of(ctx, asked, now)
+    policies = policies_of(project, asked)
+    for agent in agents:
+        pipeline.agent_of(policies, agent)
+    places = publishing.places_of(ctx, project, policies, agents, now, dry=dry)
+    found = watching.watch(project, places, publishing.terms_of(project, asked, now), agents)
+    if ctx.json:
+        ctx.answer({"schema": "tightener.watch/1", "dry_run": dry, **watched_document(found)})
+    else:
+        watched_words(ctx.words, found)
+
+
+def watched_document(found: Watched) -> dict[str, Any]:
+    """What watching found, for `--json`."""
+    return {
+        "restores": [
+            {
+                "agent": one.agent,
+                "service": one.service,
+                "action": one.action,
+                "removed_by": one.merge,
+                "refused": [
+                    {
+                        "event": call.event,
+                        "resource": call.request.resource,
+                        "branch": call.request.branch,
+                        "refusals": call.count,
+                        "first": call.first.isoformat(),
+                        "last": call.last.isoformat(),
+                    }
+                    for call in one.calls
+                ],
+                "pull_request": publishing.document(one.outcome),
+            }
+            for one in found.restores
+        ],
+        "realised": [
+            {"file": one.path, "merged_changes": one.removals, "missed": one.missed, "restored": one.restored}
+            for one in found.realised
+        ],
+        "notes": found.notes,
+    }
+
+
+def watched_words(out: Printer, found: Watched) -> None:
+    """What watching found, for people."""
+    for one in found.restores:
+        times = sum(call.count for call in one.calls)
+        out.line(
+            f"{one.agent}: {one.service} {one.action}, which {one.merge} removed, was refused {times:,}x since:"
+            f" {one.outcome.kind.value}: {one.outcome.why}"
+        )
+        if one.outcome.place:
+            out.line(f"  {one.outcome.place}, branch {one.outcome.branch}")
+        for note in one.outcome.notes:
+            out.line(f"  note: {note}")
+    for realised in found.realised:
+        out.line(f"{realised.path}: {realised.words or 'nothing was merged so far that could have broken something'}")
+    for note in found.notes:
+        out.line(f"note: {note}")

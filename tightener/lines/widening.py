@@ -10,7 +10,7 @@ import typer
 from tightener.commands import widening
 from tightener.commands.context import Question
 from tightener.commands.widening import RequestOutput
-from tightener.options import Agent, Logs, Policies, date_of, days_of
+from tightener.options import Agent, AsOf, Logs, Policies, date_of, days_of
 
 
 def request(
@@ -43,6 +43,21 @@ def request(
         return
     said = (event, _said("--requester", requester), _said("--why", why), _end(expires, now))
     widening.request(ctx.obj, asked, said, RequestOutput(diff=diff, write=write, dry=dry_run), now)
+
+
+def watch(
+    ctx: typer.Context,
+    agent: Annotated[
+        list[str] | None, typer.Option("--agent", help="Only this agent (may be repeated). Default: all.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,  # noqa: FBT002 - a flag
+    policy: Policies = None,
+    logs: Logs = None,
+    as_of: AsOf = None,
+) -> None:
+    """Look for refused calls that a merged pull request broke, and ask for each such grant again."""
+    asked = Question(agent[0] if agent else "", policy, logs, None, 0, 0, date_of(as_of))
+    widening.watch(ctx.obj, asked, agent or [], datetime.now(UTC), dry=dry_run)
 
 
 def _said(name: str, text: str) -> str:
