@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tightener.logs.refused import Refused
-from tightener.model import AgentPolicy, Answer, Body, Level, Rule
+from tightener.model import AgentPolicy, Answer, Body, Effect, Level, Rule
 from tightener.policy.decide import Authoriser
-from tightener.policy.patterns import matches
-from tightener.policy.rules import boxes
+from tightener.policy.patterns import intersects, matches
+from tightener.policy.rules import boxes, boxes_of
 from tightener.services.semantics import fold_action, normalise_branch
 
 
@@ -45,7 +45,7 @@ class Broken:
 def broken(
     merges: Sequence[Merge], now: AgentPolicy, refused: Sequence[Refused], at: datetime
 ) -> tuple[list[Broken], int]:
-    """What the merges broke, and how many refused calls nothing can be said of: the log shows a part of them only.
+    """What the merges broke, and how many refused calls nothing can be said of: the log hides a part of them.
 
     A call counts against the newest merge after which it was refused, and which took away what it needed. What a deny
     (or an approval that has expired) refuses now is somebody's decision and no break.
@@ -57,7 +57,9 @@ def broken(
     unclear = 0
     for call in refused:
         if call.partial:
-            unclear += 1
+            unclear += any(
+                call.last >= merge.at and _may(merge.before, call) and not _may(merge.after, call) for merge in merges
+            )
             continue
         asked = (call.request.service, call.request.action, call.request.resource, call.request.branch)
         answer = present.decide(*asked).answer
@@ -83,6 +85,19 @@ def broken(
         )
         for entries in found.values()
     ], unclear
+
+
+def _may(policy: AgentPolicy, call: Refused) -> bool:
+    """Whether some rule grants something that a partly hidden request may have been."""
+    asked = call.request
+    folded = fold_action(asked.service, asked.action)
+    return any(
+        box.effect is not Effect.DENY
+        and matches(box.action, folded)
+        and intersects(box.resource, asked.resource)
+        and intersects(box.branch, asked.branch)
+        for box in boxes_of(policy, asked.service)
+    )
 
 
 def parts(one: Broken) -> list[Body]:

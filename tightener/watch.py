@@ -126,7 +126,7 @@ def _broken(
     """What the merges broke for one agent. Reads the log only where they took something from it."""
     nothing = AgentPolicy(agent, place.file.agents[agent].place, ())
     own = [
-        Merge(one.name, at, before.agents[agent], after.agents.get(agent, nothing))
+        Merge(_name(one), at, before.agents[agent], after.agents.get(agent, nothing))
         for one, at, before, after in merges
         if agent in before.agents
     ]
@@ -146,10 +146,15 @@ def _broken(
     what, unclear = broken(own, place.file.agents[agent], calls, _moment(terms.today))
     if unclear:
         found.notes.append(
-            f"{agent}: {count(unclear, 'refused request')} of which the log shows a part only:"
-            " whether a removed grant covered them is not known"
+            f"{agent}: {count(unclear, 'refused request')} of which the log hides a part: whether a removed grant"
+            " covered them is not known"
         )
     return what
+
+
+def _name(one: Ended) -> str:
+    """A name that stays: a local pull request's file is filed away under another one."""
+    return one.name if one.name.startswith("#") else f"commit {one.merge[:10]}"
 
 
 def _said(policy: AgentPolicy) -> list[object]:

@@ -138,3 +138,36 @@ def test_only_what_was_asked_for(
 def test_a_rule_is_literal_only_where_it_says_one_request(body: Body, request_: Request, *, exact: bool) -> None:
     one = Rule("a", 0, Effect.REQUIRE_APPROVAL, request_.service, body, PLACE)
     assert literal(request_, one) is exact
+
+
+ALLOW, ASK, DENY = Effect.ALLOW, Effect.REQUIRE_APPROVAL, Effect.DENY
+WIDE, NARROW = Body(("push",), ("a*",)), Body(("push",), ("az",))
+
+
+@pytest.mark.parametrize(
+    ("new", "current", "before", "within"),
+    [
+        ([(ALLOW, WIDE)], [], [(ALLOW, WIDE)], True),
+        ([(ALLOW, WIDE)], [], [(ALLOW, NARROW)], False),
+        ([(ALLOW, WIDE)], [], [(ALLOW, WIDE), (DENY, NARROW)], False),
+        ([(ALLOW, WIDE)], [], [(ALLOW, WIDE), (ASK, NARROW)], False),
+        ([(ALLOW, WIDE), (ASK, NARROW)], [], [(ALLOW, WIDE), (ASK, NARROW)], True),
+        ([(ALLOW, WIDE)], [(ALLOW, NARROW)], [(ALLOW, WIDE), (DENY, NARROW)], True),
+        ([(ALLOW, WIDE)], [(ALLOW, WIDE), (ASK, NARROW)], [(ALLOW, NARROW)], True),
+        ([(ALLOW, WIDE)], [(ALLOW, WIDE), (ASK, NARROW)], [], False),
+        ([(ALLOW, WIDE)], [(ALLOW, WIDE), (ASK, NARROW)], [(ALLOW, WIDE), (DENY, NARROW)], False),
+        ([(ASK, WIDE)], [], [(ALLOW, WIDE), (ASK, NARROW)], True),
+        ([(ASK, WIDE)], [], [(ALLOW, WIDE), (DENY, NARROW)], False),
+        ([(ASK, WIDE)], [(ASK, NARROW)], [(ALLOW, WIDE), (DENY, NARROW)], True),
+        ([(ASK, WIDE)], [(ASK, NARROW), (DENY, NARROW)], [(ALLOW, WIDE), (DENY, NARROW)], False),
+    ],
+)
+def test_within_both_case_by_case(
+    new: list[tuple[Effect, Body]],
+    current: list[tuple[Effect, Body]],
+    before: list[tuple[Effect, Body]],
+    *,
+    within: bool,
+) -> None:
+    sides = [policy([rule(*one) for one in side]) for side in (new, current, before)]
+    assert (within_both(*sides, NOW) == "") is within

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import openapi
@@ -14,6 +14,8 @@ from repository import call, git, made, state
 
 from tightener.policy import document
 from tightener.publish import client, record
+from tightener.publish.commit import branch_of
+from tightener.publish.github import GitHubHost
 
 POLICY = """\
 agents:
@@ -49,6 +51,7 @@ LINES = [
     {"id": "logged", "service": "git", "action": "clone", "resource": "q", "decision": "deny", "enforced": False},
     {"id": "b", "agent": "b", "service": "git", "action": "push", "resource": "r", "decision": "deny"},
 ]
+TODAY = date(2026, 11, 25)
 SAID = ("--requester", "dana", "--why", "for the audit\n of @kim")
 
 
@@ -224,6 +227,8 @@ def test_on_github_it_is_a_request_of_its_own(base: Path, monkeypatch: pytest.Mo
         assert (json.loads(out)["pull_request"]["outcome"], len(github.writes)) == ("unchanged", writes)
         assert wanted(base, "two", "--json")[0] == 0
         assert len(github.pulls) == 3
+        host = GitHubHost(client.connect("secret-token", server.url), "acme/policies", ("tightener",), TODAY)
+        assert host.look("other.yaml", branch_of("other.yaml")).others_open == 1  # the one that tightens
         assert not github.broken, github.broken
     finally:
         server.close()

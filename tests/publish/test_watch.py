@@ -154,6 +154,7 @@ def test_a_planted_refusal_gives_one_restore_request_with_that_grant_alone(fresh
         event("never", "git", "push", "other/x", later(2)),  # was never granted
         event("denied", "aws", "iam:ListUsers", "", later(2)),
     )
+    removed = git(base, "rev-parse", "HEAD")
     before = state(base)
     assert outcomes(watched(base)) == [("push", "opened")]
     assert state(base) == before
@@ -166,13 +167,20 @@ def test_a_planted_refusal_gives_one_restore_request_with_that_grant_alone(fresh
     assert now.decide("git", "push", "acme/x", "main").answer == "allowed"
     for request in (("git", "pull", "acme/x"), ("git", "push", "tools/x"), ("stripe", "customers:read")):
         assert now.decide(*request).answer == "not_granted"
+    call(base, "publish", "--agent", "a", "--as-of", "2026-11-08")  # files the merged one away
+    assert len(list((base / ".tightener" / "pull-requests").glob("*.1.md"))) == 1
     tips = {one: git(base, "rev-parse", one) for one in branches(base)}
     assert outcomes(watched(base)) == [("push", "unchanged")]
     assert tips == {one: git(base, "rev-parse", one) for one in branches(base)}
     (body,) = (base / ".tightener" / "pull-requests").glob("*-restore-*.md")
     said = body.read_text()
     assert said.startswith("**This WIDENS the policy of a: it puts back git push")
-    for words in ("event <code>r1</code>", "without asking", "policy-yaml-f23324", "nothing is lost"):
+    for words in (
+        "event <code>r1</code>",
+        "without asking",
+        git(base, "rev-parse", "--short=10", removed),
+        "nothing is lost",
+    ):
         assert words in said
 
 
