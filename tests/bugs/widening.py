@@ -62,6 +62,13 @@ BUGS = (
         "tests/policy/test_history.py tests/publish/test_request.py",
     ),
     Bug(
+        "what a person refused is listed for promotion",
+        "tightener/tighten/promotion.py",
+        "if not any(_concerns(one.grant, *row[:4]) for row in rows))",
+        "if rows is not None)",
+        "tests/tighten/test_promotion.py",
+    ),
+    Bug(
         "a person's no is taken for the policy's",
         "tightener/widenings.py",
         'one.decision in {"", "deny"}',

@@ -143,7 +143,7 @@ def _end(ends: datetime | None) -> str:
 def _record(about: Wider) -> list[str]:
     owners = ", ".join(code(one) for one in about.reviewers[:5])
     rows = (
-        ("policy", code(about.path)),
+        ("policy", short(about.path, _CELL, code)),
         ("agent", short(about.agent, _NAME, code)),
         ("requester", short(about.requester, _NAME, code)),
         ("rationale", short(about.rationale, _CELL)),
