@@ -303,3 +303,33 @@ def test_on_github_too(fresh: Path, github: GitHub, *, squash: bool) -> None:
     assert "not needed" in json.dumps(found)
     assert outcomes(watched(base)) == [("push", "nothing to propose")]
     assert len(github.pulls) == 2
+
+
+@pytest.mark.parametrize("how", ["500", "drop", "drop after"])
+def test_a_fault_at_any_write_leaves_no_second_request(
+    fresh: Path, github: GitHub, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(client, "_TRIES", 0)
+    monkeypatch.setattr(client, "_TIMEOUT", 1)
+    github.commit({"policy.yaml": BEFORE.encode(), "CODEOWNERS": b"* @dana\n"}, "start")
+    assert call(fresh, "publish", "--agent", "a", "--min-age", "0d")[0] == 0
+    github.merge(1)
+    (fresh / "policy.yaml").write_bytes(github.read(github.refs["main"], "policy.yaml"))
+    git(fresh, "commit", "-qam", "pulled")
+    logged(fresh, event("r1", "git", "push", "acme/x", later(1), branch="main"))
+    wanted = len(github.writes)
+    for _ in range(10):  # the next write fails, and the run after it goes on
+        left = [True]
+
+        def fault(_number: int, verb: str, left: list[bool] = left) -> str:
+            return how if verb != "GET" and left and left.pop() else ""
+
+        github.fault = fault
+        call(fresh, "watch")
+    github.fault = lambda number, verb: ""
+    assert outcomes(watched(fresh)) == [("push", "unchanged")]
+    assert len(github.pulls) == 2
+    assert github.pulls[1]["labels"] == [{"name": "tightener"}]
+    assert github.pulls[1]["asked"] == ["dana"]
+    assert len(github.writes) > wanted
