@@ -58,7 +58,7 @@ def broken(
     for call in refused:
         if call.partial:
             unclear += any(
-                call.last >= merge.at and _may(merge.before, call) and not _may(merge.after, call) for merge in merges
+                call.last >= merge.at and _may(merge.before, call) - _may(merge.after, call) for merge in merges
             )
             continue
         asked = (call.request.service, call.request.action, call.request.resource, call.request.branch)
@@ -87,17 +87,18 @@ def broken(
     ], unclear
 
 
-def _may(policy: AgentPolicy, call: Refused) -> bool:
-    """Whether some rule grants something that a partly hidden request may have been."""
+def _may(policy: AgentPolicy, call: Refused) -> set[tuple[Effect, str, str]]:
+    """The grants that a partly hidden request may have been one of."""
     asked = call.request
     folded = fold_action(asked.service, asked.action)
-    return any(
-        box.effect is not Effect.DENY
+    return {
+        (box.effect, box.resource, box.branch)
+        for box in boxes_of(policy, asked.service)
+        if box.effect is not Effect.DENY
         and matches(box.action, folded)
         and intersects(box.resource, asked.resource)
         and intersects(box.branch, asked.branch)
-        for box in boxes_of(policy, asked.service)
-    )
+    }
 
 
 def parts(one: Broken) -> list[Body]:

@@ -276,7 +276,8 @@ def _about(place: Place, agent: str, one: Broken, part: Body, text: str, said: t
         rationale=(
             f"A removed grant was needed after all. Of the former rule (line {rule.place.line} then) only the part for"
             " this action, and for what covers the refused calls, comes back, at the level that it had. Close this pull"
-            " request to say no: it holds for 90 days, or until another part is needed."
+            " request to say no: it holds for 90 days, or until another part is needed. Less would do for such a call"
+            f" alone, with approval and an end: tightener request --agent {agent} --from {one.missing[0].event}"
         ),
         evidence=tuple(_evidence(one)),
         requester=requester,

@@ -152,11 +152,16 @@ def test_a_planted_refusal_gives_one_restore_request_with_that_grant_alone(fresh
         event("r1", "git", "push", "acme/x", later(1), branch="main"),
         event("r2", "git", "push", "acme/y", later(2), branch="side"),
         event("never", "git", "push", "other/x", later(2)),  # was never granted
+        event("hidden", "git", "push", "acme/x", later(2)),  # the log does not say to which branch
         event("denied", "aws", "iam:ListUsers", "", later(2)),
     )
     removed = git(base, "rev-parse", "HEAD")
     before = state(base)
-    assert outcomes(watched(base)) == [("push", "opened")]
+    found = watched(base)
+    assert outcomes(found) == [("push", "opened")]
+    notes = found["notes"]
+    assert isinstance(notes, list)
+    assert [one.partition(" of which")[0] for one in notes] == ["a: 1 refused request"]
     assert state(base) == before
     old, new = document.load([base / "policy.yaml"]).agents["a"], proposed(base).agents["a"]
     (more,) = (rule for rule in new.rules if rule.body not in [one.body for one in old.rules])
