@@ -103,6 +103,8 @@ def granted_since(
     found: dict[tuple[int, str], date | None] = {(rule.index, action): None for rule, action in rules}
     waiting = list(rules)
     for revision, text in zip(revisions, _texts(policy_path.resolve().parent, revisions), strict=True):
+        if declared is not None and revision.moment.date() <= declared:
+            break  # what is older than that changes nothing
         agents = _agents(text, revision.path, rules[0][0].aliases if rules else {})
         policy = agents.get(agent)
         if policy is None:
