@@ -20,6 +20,7 @@ from tightener.report.terminal import Printer
 from tightener.watch import Watched
 from tightener.widenings import Widening, Wish
 
+_MOST = 50  # requests that are listed
 _NO_LIMIT = sys.maxsize  # a person asked: `most_open` is about what opens by itself
 
 
@@ -56,12 +57,14 @@ def refused(ctx: Context, asked: Question, now: datetime) -> None:
         return
     if not found:
         ctx.words.line(f"{asked.agent} was refused nothing in the logs that were read")
-    for one, answer in found:
+    for one, answer in found[:_MOST]:
         words = " ".join(filter(None, (one.request.service, one.request.action, one.request.resource)))
         branch = f", branch {one.request.branch}" if one.request.branch else ""
         often = f"refused {one.count:,}x, the last time on {one.last:%Y-%m-%d}"
         ctx.words.line(f"{one.event}  {words}{branch}")
         ctx.words.line(f"  {often}; the policy says now: {answer.value.replace('_', ' ')}")
+    if len(found) > _MOST:
+        ctx.words.line(f"and {len(found) - _MOST:,} more (--json lists them)")
 
 
 def request(

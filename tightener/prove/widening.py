@@ -75,6 +75,8 @@ def within_both(new: AgentPolicy, current: AgentPolicy, before: AgentPolicy, at:
     `R_N <= D_N + G_C + G_B`; `R_N & D_C <= D_N + G_B`; `R_N & D_B <= D_N + G_C`; `R_N & D_C & D_B <= D_N`.
     """
     for service in _services(new, current, before):
+        if _rules(new, service) == _rules(current, service):
+            continue  # then every answer is the same
         for moment in _moments(service, at, new, current, before):
             sides = [effective(policy, service, moment) for policy in (new, current, before)]
             if not all(union.check(inner).kind is Kind.CONTAINED for union, inner in _questions(*sides)):
@@ -125,6 +127,15 @@ def _allows(side: _Compiled) -> tuple[Box, ...]:
 
 def _grants(side: _Compiled) -> tuple[Box, ...]:
     return (*side[1], *side[2])
+
+
+def _rules(policy: AgentPolicy, service: str) -> set[tuple[object, ...]]:
+    rules = (rule for rule in policy.rules if rule.service in (service, "*"))
+    return {(rule.effect, rule.service, rule.body, rule.expires, _aliases(rule)) for rule in rules}
+
+
+def _aliases(rule: Rule) -> tuple[object, ...]:
+    return tuple(sorted(rule.aliases.items()))
 
 
 def _services(*policies: AgentPolicy) -> Sequence[str]:
