@@ -76,6 +76,13 @@ ROOMS: dict[str, set[str]] = {
     "pulls": {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
+    "widenings": {
+        *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
+    "broken": {"policy", "services", "logs", "model"},
+    "watch": {
+        *("broken", "pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -89,6 +96,8 @@ ROOMS: dict[str, set[str]] = {
         "api",
         "audit",
         "pulls",
+        "widenings",
+        "watch",
         "publish",
         "roles",
         "jobs",

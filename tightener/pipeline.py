@@ -31,6 +31,7 @@ from tightener.tighten.checklist import checklist
 from tightener.tighten.compare import Comparison, Terms, compare
 from tightener.tighten.evidence.judge import judge
 from tightener.tighten.moves import moves
+from tightener.tighten.promotion import candidates
 from tightener.tighten.reach import reach, removed
 from tightener.tighten.suggest import changes, with_required
 from tightener.tighten.suggestion import Suggestion, additions
@@ -165,6 +166,7 @@ def compared(
         exercised(project.con),
         tuple(one.sentence for one in callers.shared),
         ended(project.config, policy, window.last),
+        candidates(project.con, comparison),
         job,
     )
 

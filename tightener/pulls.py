@@ -73,14 +73,7 @@ def publish(
 
 def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence[str], terms: Terms) -> Draft:
     branch = branch_of(place.path)
-    seen = place.host.look(place.path, branch)
-    stored = place.git.normal(place.path, document.encode(place.file.text))
-    if seen.base.blob != place.git.name_of(stored):
-        raise TightenerError(
-            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
-            slug="policy-not-in-base",
-            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
-        )
+    seen = looked(place, branch)
     known = record.read(seen.open.body) if seen.open else None
     wanted = [a for a in place.file.agents if not agents or a in agents or (known and a in known.agents)]
     no = record.refused(seen, terms.today)
@@ -94,6 +87,19 @@ def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence
         parts.append(part)
         standings |= own
     return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+
+
+def looked(place: Place, branch: str) -> Seen:
+    """What there is about a branch. Raises TightenerError (`policy-not-in-base`: the file is not what its base has)."""
+    seen = place.host.look(place.path, branch)
+    stored = place.git.normal(place.path, document.encode(place.file.text))
+    if seen.base.blob != place.git.name_of(stored):
+        raise TightenerError(
+            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
+            slug="policy-not-in-base",
+            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
+        )
+    return seen
 
 
 def _part(

@@ -230,7 +230,7 @@ def _intended(
             continue
         one = additions[-1 - index]
         if one.source is None:
-            yield -1, (one.effect, one.service, one.body, None, one.ttl, {})
+            yield -1, (one.effect, one.service, one.body, one.expires, one.ttl, dict(one.notes))
             continue
         rule = agent.rules[one.source]
         whole = not changes.get((agent.name, rule.index), (rule.body,)) and rule.index not in moved

@@ -44,6 +44,7 @@ def render(parts: Sequence[Part], about: Context) -> str:
     changes.sort(key=lambda change: -change.removes)
     head = [*_sentence(parts, changes), *_numbers(parts)]
     tail = [
+        *_promotions(parts),
         *_not_seen(parts, about),
         *_keep(parts),
         *_accept(parts, changes),
@@ -258,6 +259,13 @@ def _not_seen(parts: Sequence[Part], about: Context) -> Iterator[str]:
         yield "Nothing that was looked for: every day of the window was read whole."
     if len(lines) > _LINES:
         yield f"- and {len(lines) - _LINES:,} more: `tightener compare --agent A` lists them"
+
+
+def _promotions(parts: Sequence[Part]) -> Iterator[str]:
+    lines = [f"{part.agent}: {line}" for part in parts for line in words.promotions(part.proposal.study)]
+    if lines:
+        yield from ("", "### Approved often, refused never: for a person to decide, no part of this", "")
+        yield from (f"- {short(line, _LINE)}" for line in lines[:_LINES])
 
 
 def _keep(parts: Sequence[Part]) -> Iterator[str]:
