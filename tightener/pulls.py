@@ -86,8 +86,7 @@ def publish(
 
 def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence[str], terms: Terms) -> Draft:
     branch = branch_of(place.path)
-    seen = place.host.look(place.path, branch)
-    place.must_be_in(seen.base)
+    seen = looked(place, branch)
     known = record.read(seen.open.body) if seen.open else None
     wanted = [a for a in place.file.agents if not agents or a in agents or (known and a in known.agents)]
     no = {**_put_back(place, known, terms.today), **record.refused(seen, terms.today)}
@@ -101,6 +100,13 @@ def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence
         parts.append(part)
         standings |= own
     return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+
+
+def looked(place: Place, branch: str) -> Seen:
+    """What there is about a branch. Raises TightenerError (`policy-not-in-base`: the file is not what its base has)."""
+    seen = place.host.look(place.path, branch)
+    place.must_be_in(seen.base)
+    return seen
 
 
 def _put_back(place: Place, known: Record | None, today: date) -> dict[str, No]:
@@ -200,6 +206,7 @@ def _drafted(
         standings=standings,
         silent=tuple(silent),
         said_before=known,
+        redact=project.config.redact,
     )
     return Draft(
         path=place.path,

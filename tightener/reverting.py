@@ -22,7 +22,7 @@ from tightener.publish.merges import LocalHistory, Merged
 from tightener.publish.revert_body import Told
 from tightener.publish.settle import settle
 from tightener.publish.undo import Undone, undone
-from tightener.pulls import Place
+from tightener.pulls import Place, looked
 from tightener.tighten.wording import count
 
 _SHORT = 10  # characters of a commit's name
@@ -100,8 +100,7 @@ def propose(one: Reverted, requester: str) -> Outcome:
     Raises TightenerError (`policy-not-in-base`, `revert-open`, and what the host raises)."""
     place = one.place
     branch = revert_branch_of(place.path)
-    seen = place.host.look(place.path, branch)
-    place.must_be_in(seen.base)
+    seen = looked(place, branch)
     known = (record.read(seen.open.body) if seen.open else None) or record.Record()
     content = place.git.normal(place.path, document.encode(one.done.text))
     draft = _draft(one, branch, content, known.requester or requester)

@@ -252,7 +252,9 @@ class GitHub:
     def _commit(self, name: str) -> dict[str, Any]:
         one = self.objects[name]
         parents = [{"sha": parent, "url": "u", "html_url": "u"} for parent in one["parents"]]
-        return {"sha": name, "message": one["message"], "tree": {"sha": one["tree"], "url": "u"}, "parents": parents}
+        who = {"name": "Dana", "email": "dana@acme.example", "date": WHEN}
+        tree = {"sha": one["tree"], "url": "u"}
+        return {"sha": name, "message": one["message"], "tree": tree, "parents": parents, "committer": who}
 
 
 class _Handler(BaseHTTPRequestHandler):

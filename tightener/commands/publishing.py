@@ -15,6 +15,7 @@ from tightener.commands.context import Context, Question, policies_of, project_o
 from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
+from tightener.policy.document import PolicySet
 from tightener.publish.git import Git, repository_of
 from tightener.publish.host import Outcome
 from tightener.publish.local import LocalHost
@@ -41,7 +42,13 @@ def pull_requests(
     policies = policies_of(project, asked)
     for agent in agents:
         pipeline.agent_of(policies, agent)
-    terms = pulls.Terms(
+    terms = terms_of(project, asked, now)
+    return pulls.publish(project, policies, places_of(ctx, project, policies, agents, now, dry=dry), agents, terms)
+
+
+def terms_of(project: Project, asked: Question, now: datetime) -> pulls.Terms:
+    """What is asked of every agent, and who asks."""
+    return pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
         as_of=asked.as_of,
@@ -49,12 +56,17 @@ def pull_requests(
         requester=requester(),
         most_open=project.config.publish.most_open,
     )
+
+
+def places_of(
+    ctx: Context, project: Project, policies: PolicySet, agents: Sequence[str], now: datetime, *, dry: bool
+) -> list[pulls.Place]:
+    """The agents' policy files, and where the pull requests about them go. With `dry`, what is written is told."""
     shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
     remote = github_host(project.config.publish, now, shown) if project.config.publish.github else None
-    places = pulls.places_of(
+    return pulls.places_of(
         policies, agents, partial(repository_of, dry=shown), lambda git: remote or local_host(ctx, project, git, now)
     )
-    return pulls.publish(project, policies, places, agents, terms)
 
 
 def requester() -> str:

@@ -39,6 +39,8 @@ class Record:
     day: str = ""  # on which it ended, where no host knows
     edits: str = ""  # what was taken, packed (publish.kept); '' = not known
     reverts: str = ""  # the merge that it puts back: then `taken` come back, and '' = it tightens
+    merge: str = ""  # the commit that merging made of the base, where no host knows
+    before: str = ""  # the one that the base was at until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def hidden(record: Record) -> str:
         "edits": record.edits,
         "reverts": record.reverts,
     }
+    said |= {name: value for name, value in (("merge", record.merge), ("before", record.before)) if value}
     text = json.dumps(said, ensure_ascii=True, separators=(",", ":"))
     for char in "<>@#&`":  # an agent's name may hold anything
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -90,6 +93,8 @@ def read(body: str) -> Record | None:
             str(said["day"]),
             str(said.get("edits", "")),  # which older bodies do not have
             str(said.get("reverts", "")),
+            str(said.get("merge", "")),
+            str(said.get("before", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -103,11 +108,12 @@ def read(body: str) -> Record | None:
     )
 
 
-def ended(body: str, state: str, day: date, why: str) -> str:
-    """The body of a pull request that has ended: why, then what it was."""
+def ended(body: str, state: str, day: date, why: str, merge: str = "", before: str = "") -> str:
+    """The body of a pull request that has ended: why, then what it was; of a merged one also between which commits."""
     record = read(body) or Record()
+    done = replace(record, state=state, day=day.isoformat(), merge=merge, before=before)
     rest = body[: body.rfind(_MARK)].rstrip("\n") if _MARK in body else body
-    return f"**{prose(why)}**\n\n---\n\n{rest}\n\n{hidden(replace(record, state=state, day=day.isoformat()))}\n"
+    return f"**{prose(why)}**\n\n---\n\n{rest}\n\n{hidden(done)}\n"
 
 
 def refused(seen: Seen, today: date) -> dict[str, No]:
