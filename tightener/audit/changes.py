@@ -40,7 +40,7 @@ class Change:
     reviewed_by: tuple[str, ...]  # trailers; of nobody who proposed it
     merged_by: str  # '' = Git does not say
     sealed: bool  # tightener's own commit, unaltered, is in it
-    second_person: bool  # somebody who did not propose it reviewed or merged it
+    second_person: bool  # somebody who did not propose it merged it, or reviewed what GitHub merged for somebody
     unknown: str  # what could not be known, in a sentence; '' = nothing
 
 
@@ -106,6 +106,8 @@ def _change(git: Git, file: str, path: str, name: str) -> Change:
         unknown.append("no merge commit: whether it was a pull request cannot be known")
     if not reviewers:
         unknown.append("no trailer names a reviewer")
+    elif not inner or not _named(_TRAILER.findall(one.message), _REVIEWS):
+        unknown.append("the review is named by the proposer's own commit alone")
     return Change(
         file=file,
         commit=name,
@@ -117,7 +119,7 @@ def _change(git: Git, file: str, path: str, name: str) -> Change:
         reviewed_by=reviewers,
         merged_by=lander,
         sealed=any(commit.sealed for commit in (*inner, one)),
-        second_person=bool(reviewers) or bool(lander and _address(lander) not in own),
+        second_person=_address(lander) not in own if lander else bool(reviewers),
         unknown="; ".join(unknown),
     )
 

@@ -47,7 +47,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "unmapped": ("records that map to no action", "status"),
     "expired": ("exceptions past their end", "tightener.yaml"),
     "unreviewed": (
-        "changes of the policy since the window began that no second person is known to have seen",
+        "changes of the policy since the window began, no second person known",
         "git log",
     ),
 }
@@ -102,7 +102,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """When policies were changed, from the window's first day on; a run that proposes nothing leaves no trace in Git."""
+    """When policies were changed, from the window's first day on. A run that proposes nothing leaves no trace."""
 
     last_change: date | None
     last_tightening: date | None
