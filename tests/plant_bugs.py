@@ -14,12 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bugs import audit, backtest, evidence, logs, policy, publish, tighten
+from bugs import audit, backtest, compliance, evidence, logs, policy, publish, tighten
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-BUGS = tuple(bug for room in (logs, policy, tighten, evidence, backtest, publish, audit) for bug in room.BUGS)
+BUGS = tuple(
+    bug for room in (logs, policy, tighten, evidence, backtest, publish, audit, compliance) for bug in room.BUGS
+)
 
 
 def main() -> None:
