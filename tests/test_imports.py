@@ -89,7 +89,10 @@ ROOMS: dict[str, set[str]] = {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
     },
     "bench": {"pipeline", "results", "report", "config", "tighten", "policy", "model", "errors"},
-    "audit": {"pipeline", "report", "results", "config", "tighten", "policy", "logs", "model", "errors", "resources"},
+    "audit": {
+        *("pipeline", "publish", "report", "results", "config", "decided", "tighten", "policy", "services", "logs"),
+        *("model", "errors", "resources"),
+    },
     "api": {"pipeline", "report", "results", "config", "errors", "resources"},
     "commands": {
         "starter",

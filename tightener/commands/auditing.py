@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from tightener import pipeline
-from tightener.audit import manifest, pack
+from tightener.audit import compliance as checked
+from tightener.audit import manifest, oscal, pack, shown
 from tightener.audit.pack import Policy
 from tightener.audit.verify import Verified, verify_pack
 from tightener.commands.context import Context, Question, policies_of, project_of
+from tightener.commands.tightening import write_whole
 from tightener.errors import EXIT_DONE, EXIT_VERIFICATION
 from tightener.report.defuse import visible
 from tightener.report.progress import progress_printer
@@ -48,6 +50,28 @@ def evidence(ctx: Context, asked: Question, output: Path, now: datetime) -> None
     elif not ctx.quiet:
         ctx.words.line(f"written: {output} ({len(files)} files)")
         ctx.words.line(f"manifest sha256: {digest}")
+
+
+def compliance(
+    ctx: Context, asked: Question, agents: Sequence[str], outputs: tuple[Path, Path | None, Path | None], now: datetime
+) -> None:
+    """tightener report --compliance; `outputs`: the page, the OSCAL file, the CSV file"""
+    project = project_of(ctx, asked, now)
+    policies = policies_of(project, asked)
+    found = checked.build(project, policies, agents, days=asked.days, min_age=asked.min_age, as_of=asked.as_of)
+    written = [
+        (path, make(found))
+        for path, make in zip(outputs, (shown.page, oscal.text, shown.table), strict=True)
+        if path is not None
+    ]
+    for path, text in written:
+        write_whole(path, text)
+    if ctx.json:
+        ctx.answer({**checked.document(found), "written": [str(path) for path, _ in written]})
+    elif not ctx.quiet:
+        ctx.words.line(checked.sentence(found))
+        for path, _ in written:
+            ctx.words.line(f"written: {path}")
 
 
 def verify_evidence(ctx: Context, folder: Path, logs: Sequence[str] | None, now: datetime) -> int:

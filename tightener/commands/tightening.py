@@ -176,7 +176,7 @@ def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
     )
     proposal = pipeline.propose(project, study_of(project, asked, now))
     text = html.render(page.view(project.con, proposal, tried, project.config.redact))
-    _write_whole(output, text)
+    write_whole(output, text)
     if ctx.json:
         ctx.answer(
             {"schema": "tightener.report/1", "agent": asked.agent, "path": str(output), "bytes": len(text.encode())}
@@ -192,7 +192,7 @@ def _tried(project: Project, asked: Question) -> Backtest:
     return rolling.glance(project, policies, asked.agent, days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
 
 
-def _write_whole(output: Path, text: str) -> None:
+def write_whole(output: Path, text: str) -> None:
     """Writes a file whole or not at all."""
     temporary = output.with_name(f".{output.name}.part")
     try:

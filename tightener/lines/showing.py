@@ -46,8 +46,23 @@ def publish(
 
 def report(
     ctx: typer.Context,
-    agent: Agent,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", help="The agent. With --compliance: may be repeated, default all."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The HTML file to write. Default: report.html, or compliance.html."),
+    ] = None,
+    compliance: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--compliance", help="What was checked by control, and who changed the policies.")
+    ] = False,
+    oscal: Annotated[
+        Path | None, typer.Option("--oscal", help="With --compliance: the OSCAL assessment results to write, too.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="With --compliance: the findings as a CSV file to write, too.")
+    ] = None,
     policy: Policies = None,
     logs: Logs = None,
     principal: Principals = None,
@@ -56,8 +71,19 @@ def report(
     as_of: AsOf = None,
 ) -> None:
     """One self-contained page for reviewers and auditors."""
-    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
-    tightening.report(ctx.obj, asked, output, datetime.now(UTC))
+    first = agent[0] if agent else ""
+    asked = Question(first, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    if compliance:
+        if principal and len(agent or ()) != 1:
+            raise typer.BadParameter("--principal needs one --agent")
+        page = output or Path("compliance.html")
+        auditing.compliance(ctx.obj, asked, agent or [], (page, oscal, csv), datetime.now(UTC))
+        return
+    if len(agent or ()) != 1:
+        raise typer.BadParameter("name one --agent; --compliance takes several, or none for all")
+    if oscal or csv:
+        raise typer.BadParameter("--oscal and --csv go with --compliance")
+    tightening.report(ctx.obj, asked, output or Path("report.html"), datetime.now(UTC))
 
 
 def evidence(

@@ -35,14 +35,14 @@ def render(view: ReportView) -> str:
     Raises jinja2.UndefinedError when the template asks for something that a view does not have, FileNotFoundError when
     the installation lacks reports/.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     whole = charts.tally(view.agent, view.grants)
     services = charts.by_service(view.grants)
-    return _template().render(
+    return template("agent.html.j2").render(
         view=view,
         style=style,
         script=script,
-        policy=_security(style, script),
+        policy=security(style, script),
         statuses=STATUSES,
         whole=whole,
         whole_bar=charts.stacked(whole, title="Granted actions by status", scale=max(whole.total, 1)),
@@ -162,7 +162,8 @@ def _finalize(value: object) -> object:
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of reports/, which defuses and escapes whatever it prints."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("reports")),
         autoescape=True,
@@ -178,16 +179,16 @@ def _template() -> jinja2.Template:
     environment.filters["interval"] = interval
     environment.filters["by_class"] = by_class
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)
-    return environment.get_template("agent.html.j2")
+    return environment.get_template(name)
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """A plain file of reports/ as it goes between its tags: never parsed by Jinja, never escaped."""
     return Markup((folder("reports") / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
-def _security(style: str, script: str) -> Markup:
+def security(style: str, script: str) -> Markup:
     """The Content-Security-Policy: nothing from anywhere, and no script or style but these two."""
     return Markup("default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'").format(
         _hash(script), _hash(style)
