@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tightener.commands import auditing, publishing, tightening
+from tightener.commands import auditing, publishing, reporting, tightening
 from tightener.commands.context import Question
 from tightener.options import (
     Agent,
@@ -46,8 +46,12 @@ def publish(
 
 def report(
     ctx: typer.Context,
-    agent: Agent,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    agent: Annotated[str | None, typer.Option("--agent", help="The agent's name, as in the policy.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="A folder of pages: of all agents, and of each.")] = False,  # noqa: FBT002 - a flag
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The HTML file, or with --all the folder. Default: report.html, report."),
+    ] = None,
     policy: Policies = None,
     logs: Logs = None,
     principal: Principals = None,
@@ -55,9 +59,15 @@ def report(
     min_age: MinAge = "30d",
     as_of: AsOf = None,
 ) -> None:
-    """One self-contained page for reviewers and auditors."""
-    asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
-    tightening.report(ctx.obj, asked, output, datetime.now(UTC))
+    """Self-contained pages for reviewers and auditors: one agent's, or with --all everybody's."""
+    if (agent is None) is not every:
+        raise typer.BadParameter("give --agent NAME or --all")
+    if every and principal:
+        raise typer.BadParameter("--principal needs --agent")
+    asked = Question(agent or "", policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    if every:
+        raise typer.Exit(reporting.report_all(ctx.obj, asked, output or Path("report"), datetime.now(UTC)))
+    tightening.report(ctx.obj, asked, output or Path("report.html"), datetime.now(UTC))
 
 
 def evidence(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cache
 
 import jinja2
@@ -18,6 +19,7 @@ from markupsafe import Markup, escape
 from tightener.report import charts
 from tightener.report.backtest import by_class, interval
 from tightener.report.defuse import visible
+from tightener.report.tables import shown
 from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView, TriedRow
 from tightener.resources import folder
 from tightener.tighten.wording import count
@@ -29,20 +31,31 @@ _LETTERS = {"exercised": "x", "unexercised": "u", "unobservable": "o", "too_new"
 _DIFF_KINDS = {"+": "ins", "-": "del", "@": "hunk"}
 
 
-def render(view: ReportView) -> str:
-    """The page for `view`: equal views give equal bytes.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies beside an agent's page, as links from it."""
+
+    home: str
+    csv: str
+    json: str
+
+
+def render(view: ReportView, beside: Beside | None = None) -> str:
+    """The page for `view`: equal views give equal bytes. `beside`: its neighbours, where it has any.
 
     Raises jinja2.UndefinedError when the template asks for something that a view does not have, FileNotFoundError when
     the installation lacks reports/.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     whole = charts.tally(view.agent, view.grants)
     services = charts.by_service(view.grants)
-    return _template().render(
+    gaps = charts.gaps(view.coverage)
+    return template("agent.html.j2").render(
         view=view,
+        beside=beside,
         style=style,
         script=script,
-        policy=_security(style, script),
+        policy=security(style, script),
         statuses=STATUSES,
         whole=whole,
         whole_bar=charts.stacked(whole, title="Granted actions by status", scale=max(whole.total, 1)),
@@ -52,7 +65,10 @@ def render(view: ReportView) -> str:
         ],
         listed={status: sum(grant.status == status for grant in view.grants) for status in STATUSES},
         denies=sum(grant.effect == "deny" for grant in view.grants),
-        days_chart=charts.days(view.usage_by_day, view.window_first, view.window_last),
+        days_chart=charts.days(view.usage_by_day, view.window_first, view.window_last, gaps),
+        days_table=charts.by_day(view.usage_by_day, view.window_first, gaps),
+        gaps=len(gaps),
+        queries={name for name, _ in view.sql},
         busiest=max((count for _, count in view.usage_by_day), default=0),
         strips=[(row, charts.strip(row.source, row.per_day)) for row in view.coverage],
         coverage=coverage_words(view.coverage),
@@ -162,7 +178,8 @@ def _finalize(value: object) -> object:
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of reports/: whatever it prints is defused and escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder("reports")),
         autoescape=True,
@@ -175,19 +192,20 @@ def _template() -> jinja2.Template:
     environment.filters.update(
         where=_where, evidence=_evidence, number=_number, counted=count, coded=_coded, line=_line, block=_block
     )
+    environment.filters["cell"] = shown
     environment.filters["interval"] = interval
     environment.filters["by_class"] = by_class
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)
-    return environment.get_template("agent.html.j2")
+    return environment.get_template(name)
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """A plain file of reports/ as it goes between its tags: never parsed by Jinja, never escaped."""
     return Markup((folder("reports") / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
-def _security(style: str, script: str) -> Markup:
+def security(style: str, script: str) -> Markup:
     """The Content-Security-Policy: nothing from anywhere, and no script or style but these two."""
     return Markup("default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'").format(
         _hash(script), _hash(style)

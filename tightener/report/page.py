@@ -32,7 +32,20 @@ from tightener.tighten.suggestion import Suggestion, compose
 from tightener.tighten.wording import count
 
 _PREPARING = ("own_event", "request", "match", "owner")
-_QUERIES = (*_PREPARING, "evidence", "values", "risky_use", "bursts", "coverage", "replay")
+_QUERIES = (
+    *_PREPARING,
+    "evidence",
+    "values",
+    "risky_use",
+    "bursts",
+    "coverage",
+    "usage_by_day",
+    "attempt",
+    "denied_by",
+    "around_gateway",
+    "status",
+    "replay",
+)
 
 
 def view(
