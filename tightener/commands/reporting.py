@@ -9,7 +9,6 @@ from tightener import fleet
 from tightener.commands.context import Context, Question, policies_of, project_of, warn_of_end
 from tightener.errors import EXIT_DONE, EXIT_NO_EVIDENCE, EXIT_VERIFICATION
 from tightener.report import fleet_page
-from tightener.tighten.wording import count
 
 
 def report_all(ctx: Context, asked: Question, output: Path, now: datetime) -> int:
@@ -35,7 +34,7 @@ def report_all(ctx: Context, asked: Question, output: Path, now: datetime) -> in
             if row.problem:
                 ctx.words.line(f"- {row.found.agent}: {row.problem}")
         gone = f", {len(files.removed):,} removed" if files.removed else ""
-        ctx.words.line(f"{output}: {count(len(files.written), 'file')} written, {files.unchanged:,} unchanged{gone}")
+        ctx.words.line(f"{output}: {len(files.written):,} files written, {files.unchanged:,} unchanged{gone}")
     if done.failed:
         return EXIT_VERIFICATION
     return EXIT_DONE if any(row.found.state == "proved" for row in view.agents) else EXIT_NO_EVIDENCE

@@ -122,9 +122,9 @@ def stacks(columns: Sequence[Sequence[tuple[str, int]]], *, title: str, desc: st
     """A column a run, each a stack of (class, count) from below; the highest fills the picture."""
     most = max((sum(count for _, count in one) for one in columns), default=0)
     shapes = []
+    width = max(min(WIDTH // max(len(columns), 1) - _GAP, WIDTH // 12), 1)
     for index, one in enumerate(columns):
-        left, right = index * WIDTH // len(columns), (index + 1) * WIDTH // len(columns)
-        width = max(min(right - left - _GAP, WIDTH // 12), 1)
+        left = index * (WIDTH - width) // max(len(columns) - 1, 1)  # the last one ends where the picture does
         done = 0
         for kind, count in one:
             if count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -171,22 +171,34 @@ def runs(past: Iterable[Finding]) -> tuple[Run, ...]:
     return tuple(run(list(found)) for _, found in days)
 
 
-def since(row: AgentRow, *, first: bool) -> str:
-    """What changed about an agent since the run before, in a few words; '' = nothing. `first`: there was no run."""
+def changed(row: AgentRow) -> dict[str, tuple[Cell, Cell]]:
+    """What differs from the run before, with the value of then and of now; empty where there was none.
+
+    How much was exercised is left out: that changes with every week's work, and would hide the rest.
+    """
     now, before = row.found, row.before
     if before is None:
-        return "" if first else "new"
-    pairs: Mapping[str, tuple[Cell, Cell]] = {
+        return {}
+    pairs: dict[str, tuple[Cell, Cell]] = {
         "granted": (before.granted, now.granted),
-        "exercised": (before.exercised, now.exercised),
         "risk": (before.score, now.score),
         "suggestions": (before.suggestions, now.suggestions),
     }
-    return "; ".join(f"{name} {_few(old)} → {_few(new)}" for name, (old, new) in pairs.items() if old != new)
+    return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
-def _few(value: Cell) -> str:
-    return "?" if value is None else f"{value:,}"
+def _since(row: AgentRow, *, first: bool) -> str:
+    """The change in a few letters, for 2,000 rows to have one; `first`: there was no run before."""
+    if row.before is None:
+        return "" if first else "new"
+    return ", ".join(f"{name} {_step(old, new)}" for name, (old, new) in changed(row).items())
+
+
+def _step(old: Cell, new: Cell) -> str:
+    if not isinstance(old, int | float) or not isinstance(new, int | float):
+        return "unknown before" if old is None else "not known"
+    step = new - old
+    return f"{step:+,.1f}" if isinstance(step, float) else f"{step:+,}"
 
 
 def agents_table(view: FleetView) -> Table:
@@ -194,7 +206,7 @@ def agents_table(view: FleetView) -> Table:
     rows = []
     for row in view.agents:
         one = row.found
-        says = "; ".join(filter(None, [since(row, first=view.before is None), row.problem]))
+        says = "; ".join(filter(None, [_since(row, first=view.before is None), row.problem]))
         counts = (one.granted, one.exercised, one.unused, one.unobservable, one.cannot_tell, one.excepted)
         state = one.state.replace("_", " ")
         rows.append((one.agent, *counts, one.score, one.proposed_score, one.suggestions, state, says))

@@ -31,6 +31,7 @@ def render(view: FleetView) -> str:
         script=script,
         policy=security(style, script),
         sentence=sentence(view),
+        queries={name for name, _ in view.sql},
         now=now,
         before=view.before,
         failed=letters.count("f"),
@@ -78,10 +79,15 @@ def changes(view: FleetView) -> list[str]:
     if view.before is None:
         return []
     said = [f"{name}: no policy names it any more" for name in view.gone]
-    news = ((row.found.agent, fleet.since(row, first=False)) for row in view.agents)
-    said += [f"{agent}: {text}" for agent, text in news if text]
+    for row in view.agents:
+        steps = [f"{name} {_said(old)} → {_said(new)}" for name, (old, new) in fleet.changed(row).items()]
+        said += [f"{row.found.agent}: {'; '.join(steps) or 'new'}"] if steps or row.before is None else []
     more = len(said) - MOST_CHANGES
     return said if more <= 0 else [*said[:MOST_CHANGES], f"and {count(more, 'agent')} more, in the table below"]
+
+
+def _said(value: tables.Cell) -> str:
+    return "unknown" if value is None else tables.shown(value)
 
 
 def _letter(row: AgentRow) -> str:
