@@ -11,6 +11,8 @@ import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
@@ -19,8 +21,10 @@ from tightener import fleet, pipeline, trend
 from tightener.cli import run
 from tightener.config import load
 from tightener.logs import store
-from tightener.report.fleet import Finding
+from tightener.report.fleet import Finding, kind_of
 from tightener.resources import query
+from tightener.tighten.evidence.verdict import Class
+from tightener.tighten.grants import Status
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 11, 15)  # the last of the story
@@ -204,6 +208,24 @@ def test_a_database_from_before_the_trend_gets_the_table(tmp_path: Path) -> None
     con.close()
     con = store.open(path)
     assert con.execute(query("trend"), {"policies": ["p"], "days": 90, "until": DAY}).fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "kind"),
+    [
+        (Status.EXERCISED, None, "exercised"),
+        (Status.UNEXERCISED, Class.REMOVE, "unused"),
+        (Status.UNEXERCISED, Class.ASK_FIRST, "unused"),
+        (Status.UNEXERCISED, Class.KEEP, "cannot_tell"),
+        (Status.UNEXERCISED, None, "cannot_tell"),
+        (Status.TOO_NEW, None, "cannot_tell"),
+        (Status.UNOBSERVABLE, None, "unobservable"),
+        (Status.EXCEPTED, None, "excepted"),
+    ],
+)
+def test_what_nobody_can_tell_is_not_called_unused(status: Status, verdict: Class | None, kind: str) -> None:
+    grant: Any = SimpleNamespace(status=status, verdict=verdict and SimpleNamespace(kind=verdict))
+    assert kind_of(grant) == kind
 
 
 def test_grants_that_do_not_add_up_are_refused() -> None:

@@ -120,7 +120,7 @@ class FleetView:
 def finding(study: Study, policy: str, found: Proposal | None, state: str) -> Finding:
     """What is to be remembered of one agent; `found` is None where nothing could be proposed."""
     granting = [grant for grant in study.comparison.grants if grant.rule.effect.value != "deny"]
-    kinds = [_kind(grant) for grant in granting]
+    kinds = [kind_of(grant) for grant in granting]
     return Finding(
         day=study.comparison.terms.window.last,
         policy=policy,
@@ -139,7 +139,7 @@ def finding(study: Study, policy: str, found: Proposal | None, state: str) -> Fi
     )
 
 
-def _kind(grant: Grant) -> str:
+def kind_of(grant: Grant) -> str:
     """One of KINDS. Without use is unused only where the evidence says so: else nobody can tell."""
     if grant.status is Status.UNEXERCISED:
         return "unused" if grant.verdict is not None and grant.verdict.kind is not Class.KEEP else "cannot_tell"
