@@ -18,12 +18,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted(path.stem for path in (ROOT / "tests" / "bugs").glob("[a-z]*.py") if path.stem != "bug")
 BUGS = tuple(bug for room in ROOMS for bug in import_module(f"bugs.{room}").BUGS)
-from bugs import audit, backtest, evidence, fleet, logs, policy, publish, tighten
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-BUGS = tuple(bug for room in (logs, policy, tighten, evidence, backtest, publish, audit, fleet) for bug in room.BUGS)
 
 
 def main() -> None:

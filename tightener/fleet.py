@@ -102,7 +102,7 @@ def _agent(
         return AgentRow(finding(study, policy, None, "no_evidence"), None, "", error.message)
     except VerificationFailed as error:
         return AgentRow(finding(study, policy, None, "failed"), None, "", error.message)
-    view = page.view(project.con, found, tried)
+    view = page.view(project.con, found, tried, project.config.redact)
     stem = shelf.stem(agent)
     staged.add(f"agents/{stem}.html", html.render(view, Beside("../index.html", f"{stem}.csv", f"{stem}.json")))
     staged.add(f"agents/{stem}.csv", tables.csv_text(tables.grants(view.grants)))
