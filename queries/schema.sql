@@ -154,3 +154,20 @@ CREATE TABLE IF NOT EXISTS log_content (digest VARCHAR PRIMARY KEY, content VARC
 CREATE TABLE IF NOT EXISTS first_seen (
     agent VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, day DATE NOT NULL, PRIMARY KEY (agent, fingerprint)
 );
+
+-- grain: what one run found about one agent of one policy file, on the logs up to a day; a later run of that day replaces it.
+CREATE TABLE IF NOT EXISTS finding (
+    day         DATE NOT NULL,             -- the last logged day, not the day of the run: no news, no new row
+    days        INTEGER NOT NULL,          -- the window that was asked for
+    policy      VARCHAR NOT NULL,          -- the policy file, as its repository names it
+    agent       VARCHAR NOT NULL,
+    granted     BIGINT NOT NULL,           -- = exercised + unused + unobservable + cannot_tell + excepted
+    exercised   BIGINT NOT NULL, unused BIGINT NOT NULL, unobservable BIGINT NOT NULL,
+    cannot_tell BIGINT NOT NULL,           -- too new, or the evidence does not suffice
+    excepted    BIGINT NOT NULL,
+    score       DOUBLE, proposed_score DOUBLE, -- of the blast radius; NULL = nothing could be said
+    weight      DOUBLE NOT NULL,           -- of all that is granted: what the score is a part of
+    suggestions BIGINT NOT NULL,
+    state       VARCHAR NOT NULL,          -- 'proved', 'failed', 'no_evidence'
+    PRIMARY KEY (day, days, policy, agent)
+);

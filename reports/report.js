@@ -1,7 +1,7 @@
-// The page is complete without this script: it only adds sorting and filtering to the table of grants.
+// The page is complete without this script: it only adds sorting and filtering to the long table.
 (() => {
   "use strict";
-  const table = document.getElementById("grants");
+  const table = document.querySelector("#grants, #agents");
   if (!table) return;
   const body = table.tBodies[0];
   const rows = [...body.rows];

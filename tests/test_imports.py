@@ -84,6 +84,9 @@ ROOMS: dict[str, set[str]] = {
     "watch": {
         *("broken", "pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
     },
+    "shelf": {"errors"},
+    "trend": {"report", "resources"},
+    "fleet": {"trend", "shelf", "backtest", "pipeline", "report", "policy", "logs", "errors", "resources"},
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -99,6 +102,7 @@ ROOMS: dict[str, set[str]] = {
         "doctor",
         "api",
         "audit",
+        "fleet",
         "pulls",
         "reverting",
         "widenings",

@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tightener.report import fleet_page
+from tightener.report.fleet import FleetView
 from tightener.report.html import render
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -59,7 +61,9 @@ def page_file(views: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Ca
     def write(name: str) -> Path:
         path = folder / f"{name}.html"
         if not path.exists():
-            path.write_text(render(getattr(views, name)()), encoding="utf-8")
+            view = getattr(views, name)()
+            text = fleet_page.render(view) if isinstance(view, FleetView) else render(view)
+            path.write_text(text, encoding="utf-8")
         return path
 
     return write

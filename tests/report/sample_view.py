@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+from tightener.report.fleet import AgentRow, Finding, FleetView, runs
 from tightener.report.view import (
     AttemptRow,
     CheckRow,
@@ -446,3 +447,63 @@ def bare() -> ReportView:
         0,
         Totals(1, 0, 0, 0, 0, 0),
     )
+
+
+def _found(agent: str, day: date, number: int, state: str = "proved") -> Finding:
+    counts = (10 + number % 90, number % 31, number % 7, number % 5, number % 3)
+    silent = state != "proved"
+    score = None if silent else round(number * 7.3 % 100, 1)
+    return Finding(
+        day,
+        POLICY,
+        agent,
+        sum(counts),
+        *counts,
+        score,
+        None if silent else round((score or 0) / 3, 1),
+        0.0 if silent else 10.0 + number % 13,
+        0 if silent else number % 4,
+        state,
+    )
+
+
+def fleet(names: tuple[str, ...] = ("invoice-reader", "ops", "report-writer", "silent"), weeks: int = 3) -> FleetView:
+    """A fleet that was looked at once a week; the last of its agents was never seen, the one before it has failed."""
+    states = ["proved"] * max(len(names) - 2, 1) + ["failed", "no_evidence"]
+    past = [
+        _found(name, LAST - timedelta(7 * week), 3 * number + week)
+        for week in range(1, weeks)
+        for number, name in enumerate(names[: len(names) - week % 2])
+    ]
+    now = [
+        _found(name, LAST, 3 * number, state) for number, (name, state) in enumerate(zip(names, states, strict=False))
+    ]
+    week_before = LAST - timedelta(7)
+    return FleetView(
+        first=FIRST,
+        last=LAST,
+        days=90,
+        tool_version="0.1.0",
+        agents=tuple(
+            AgentRow(
+                one,
+                next((old for old in past if (old.day, old.agent) == (week_before, one.agent)), None),
+                f"agents/acme-agent-{number:05}.html" if one.state == "proved" else "",
+                "" if one.state == "proved" else f"why {one.agent} has no page",
+            )
+            for number, one in enumerate(now)
+        ),
+        runs=runs([*past, *now]),
+        gone=("gone-agent",) if weeks > 1 else (),
+        sql=(("trend", SQL),),
+    )
+
+
+def hostile_fleet() -> FleetView:
+    """Agents with names that nobody should be hurt by."""
+    return replace(fleet((*HOSTILE, "x" * 3000, "last")), gone=HOSTILE)
+
+
+def large_fleet() -> FleetView:
+    """2,000 agents, each of which has changed since the run before."""
+    return fleet(tuple(f"acme-agent-{number:05}" for number in range(2000)))

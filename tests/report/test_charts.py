@@ -39,7 +39,7 @@ def test_a_stacked_bar_is_as_wide_as_its_counts(counts: list[int], extra: int) -
 @given(st.dictionaries(st.integers(0, 119), st.integers(0, 10**6), max_size=40), st.integers(120, 400))
 def test_a_column_for_each_day_with_use(uses: dict[int, int], length: int) -> None:
     usage = [(FIRST + timedelta(day), count) for day, count in sorted(uses.items())]
-    rects = _rects(charts.days(usage, FIRST, FIRST + timedelta(length - 1)))
+    rects = _rects(charts.days(usage, FIRST, FIRST + timedelta(length - 1), {}))
     busy = [day for day, count in sorted(uses.items()) if count]
     assert [int(rect["x"]) * length // charts.WIDTH for rect in rects] == [
         (day * charts.WIDTH // length) * length // charts.WIDTH for day in busy

@@ -113,7 +113,11 @@ def study_of(project: Project, asked: Question, now: datetime) -> Study:
 
 def warn_of_age(study: Study, now: datetime) -> None:
     """Warns of a window that ends long ago."""
-    last = study.comparison.terms.window.last
+    warn_of_end(study.comparison.terms.window.last, now)
+
+
+def warn_of_end(last: date, now: datetime) -> None:
+    """Warns of logs that end long ago, on `last`."""
     if (now.date() - last).days > STALE_DAYS:
         Printer(sys.stderr).line(f"warning: the window ends on {last}, more than a week ago; newer logs may tell more")
 

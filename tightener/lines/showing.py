@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tightener.commands import auditing, publishing, tightening
+from tightener.commands import auditing, publishing, reporting, tightening
 from tightener.commands.context import Question
 from tightener.options import (
     Agent,
@@ -50,13 +50,18 @@ def report(
         list[str] | None,
         typer.Option("--agent", help="The agent. With --compliance: may be repeated, default all."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The HTML file to write. Default: report.html, or compliance.html."),
-    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="A folder of pages: of all agents, and of each.")] = False,  # noqa: FBT002 - a flag
     compliance: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--compliance", help="What was checked by control, and who changed the policies.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The HTML file, or with --all the folder. Default: report.html, report or compliance.html.",
+        ),
+    ] = None,
     oscal: Annotated[
         Path | None, typer.Option("--oscal", help="With --compliance: the OSCAL assessment results to write, too.")
     ] = None,
@@ -70,19 +75,24 @@ def report(
     min_age: MinAge = "30d",
     as_of: AsOf = None,
 ) -> None:
-    """One self-contained page for reviewers and auditors."""
-    first = agent[0] if agent else ""
-    asked = Question(first, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
-    if compliance:
-        if principal and len(agent or ()) != 1:
-            raise typer.BadParameter("--principal needs one --agent")
-        page = output or Path("compliance.html")
-        auditing.compliance(ctx.obj, asked, agent or [], (page, oscal, csv), datetime.now(UTC))
-        return
-    if len(agent or ()) != 1:
-        raise typer.BadParameter("name one --agent; --compliance takes several, or none for all")
-    if oscal or csv:
+    """Self-contained pages for reviewers and auditors: one agent's, everybody's (--all), or by control (--compliance)."""
+    named = agent or []
+    if every and (named or compliance):
+        raise typer.BadParameter("--all goes without --agent and --compliance")
+    if not every and not compliance and len(named) != 1:
+        raise typer.BadParameter("give one --agent, --all or --compliance")
+    if (oscal or csv) and not compliance:
         raise typer.BadParameter("--oscal and --csv go with --compliance")
+    if principal and len(named) != 1:
+        raise typer.BadParameter("--principal needs one --agent")
+    first = named[0] if named else ""
+    asked = Question(first, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    if every:
+        raise typer.Exit(reporting.report_all(ctx.obj, asked, output or Path("report"), datetime.now(UTC)))
+    if compliance:
+        page = output or Path("compliance.html")
+        auditing.compliance(ctx.obj, asked, named, (page, oscal, csv), datetime.now(UTC))
+        return
     tightening.report(ctx.obj, asked, output or Path("report.html"), datetime.now(UTC))
 
 

@@ -7,7 +7,7 @@ them for light, dark and paper. Coordinates are integers, so that equal numbers 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -15,7 +15,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from tightener.report.defuse import visible
-from tightener.report.view import STATUSES, GrantRow
+from tightener.report.view import STATUSES, CoverageRow, GrantRow
 
 WIDTH = 1000  # units across every picture; the page stretches them to its own width
 HEIGHT = 100
@@ -75,8 +75,29 @@ def trade(refused: float, unused: float, *, title: str) -> Markup:
     return _svg(shapes, title=title, desc=f"{refused:.2%} of the uses stopped, {unused:.0%} unused left", kind="bar")
 
 
-def days(usage: Iterable[tuple[date, int]], first: date, last: date) -> Markup:
-    """One column for each day from `first` to `last`, as high as its uses. Days that are not in `usage` have none."""
+def gaps(coverage: Sequence[CoverageRow]) -> dict[int, str]:
+    """Days of the window (0 = its first) on which a source was not read as a whole, with what is said of them."""
+    found: dict[int, list[str]] = {}
+    for row in coverage:
+        for day, letter in enumerate(row.per_day):
+            if letter != "f":
+                found.setdefault(day, []).append(f"{row.source} {'in part' if letter == 'p' else 'missing'}")
+    return {day: ", ".join(says) for day, says in sorted(found.items())}
+
+
+def by_day(usage: Iterable[tuple[date, int]], first: date, gaps: Mapping[int, str]) -> list[tuple[date, int, str]]:
+    """The numbers behind `days`: every day with use or with a gap, its uses, and what was not read of it."""
+    counts = {day: count for day, count in usage if count}
+    holes = {first + timedelta(day): says for day, says in gaps.items()}
+    return [(day, counts.get(day, 0), holes.get(day, "")) for day in sorted(counts.keys() | holes.keys())]
+
+
+def days(usage: Iterable[tuple[date, int]], first: date, last: date, gaps: Mapping[int, str]) -> Markup:
+    """One column for each day from `first` to `last`, as high as its uses. Days that are not in `usage` have none.
+
+    Behind the columns of days with a gap stands a ground of their own, so that a day without use is told from a day
+    that nobody could see.
+    """
     counts = dict(usage)
     length = (last - first).days + 1
     most = max(counts.values(), default=0)
@@ -84,13 +105,33 @@ def days(usage: Iterable[tuple[date, int]], first: date, last: date) -> Markup:
     for index in range(length):
         count = counts.get(first + timedelta(index), 0)
         left, right = index * WIDTH // length, (index + 1) * WIDTH // length
+        if index in gaps:
+            shapes.append(_rect(left, 0, right - left, HEIGHT, "gap"))
         if count:
             height = max(count * HEIGHT // most, 2)
             width = max(right - left - (1 if length > WIDTH // 10 else _GAP), 1)
             shapes.append(_rect(left, HEIGHT - height, width, height, "exercised"))
     busy = sum(1 for count in counts.values() if count)
     desc = f"{sum(counts.values()):,} uses on {busy:,} of {length:,} days, at most {most:,} a day"
+    if gaps:
+        desc += f"; {len(gaps):,} of the days were not read as a whole"
     return _svg(shapes, title=f"Uses a day from {first} to {last}", desc=desc, kind="days")
+
+
+def stacks(columns: Sequence[Sequence[tuple[str, int]]], *, title: str, desc: str) -> Markup:
+    """A column a run, each a stack of (class, count) from below; the highest fills the picture."""
+    most = max((sum(count for _, count in one) for one in columns), default=0)
+    shapes = []
+    width = max(min(WIDTH // max(len(columns), 1) - _GAP, WIDTH // 12), 1)
+    for index, one in enumerate(columns):
+        left = index * (WIDTH - width) // max(len(columns) - 1, 1)  # the last one ends where the picture does
+        done = 0
+        for kind, count in one:
+            if count:
+                top, bottom = HEIGHT - (done + count) * HEIGHT // most, HEIGHT - done * HEIGHT // most
+                shapes.append(_rect(left, top, width, max(bottom - top, 1), kind))
+            done += count
+    return _svg(shapes, title=title, desc=desc, kind="days")
 
 
 def strip(source: str, per_day: str) -> Markup:

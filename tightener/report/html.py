@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cache
 
 import jinja2
@@ -18,6 +19,7 @@ from markupsafe import Markup, escape
 from tightener.report import charts
 from tightener.report.backtest import by_class, interval
 from tightener.report.defuse import visible
+from tightener.report.tables import shown
 from tightener.report.view import STATUSES, CoverageRow, GrantRow, ReportView, TriedRow
 from tightener.resources import folder
 from tightener.tighten.wording import count
@@ -29,8 +31,17 @@ _LETTERS = {"exercised": "x", "unexercised": "u", "unobservable": "o", "too_new"
 _DIFF_KINDS = {"+": "ins", "-": "del", "@": "hunk"}
 
 
-def render(view: ReportView) -> str:
-    """The page for `view`: equal views give equal bytes.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies beside an agent's page, as links from it."""
+
+    home: str
+    csv: str
+    json: str
+
+
+def render(view: ReportView, beside: Beside | None = None) -> str:
+    """The page for `view`: equal views give equal bytes. `beside`: its neighbours, where it has any.
 
     Raises jinja2.UndefinedError when the template asks for something that a view does not have, FileNotFoundError when
     the installation lacks reports/.
@@ -38,8 +49,10 @@ def render(view: ReportView) -> str:
     style, script = asset("report.css"), asset("report.js")
     whole = charts.tally(view.agent, view.grants)
     services = charts.by_service(view.grants)
+    gaps = charts.gaps(view.coverage)
     return template("agent.html.j2").render(
         view=view,
+        beside=beside,
         style=style,
         script=script,
         policy=security(style, script),
@@ -52,7 +65,10 @@ def render(view: ReportView) -> str:
         ],
         listed={status: sum(grant.status == status for grant in view.grants) for status in STATUSES},
         denies=sum(grant.effect == "deny" for grant in view.grants),
-        days_chart=charts.days(view.usage_by_day, view.window_first, view.window_last),
+        days_chart=charts.days(view.usage_by_day, view.window_first, view.window_last, gaps),
+        days_table=charts.by_day(view.usage_by_day, view.window_first, gaps),
+        gaps=len(gaps),
+        queries={name for name, _ in view.sql},
         busiest=max((count for _, count in view.usage_by_day), default=0),
         strips=[(row, charts.strip(row.source, row.per_day)) for row in view.coverage],
         coverage=coverage_words(view.coverage),
@@ -176,6 +192,7 @@ def template(name: str) -> jinja2.Template:
     environment.filters.update(
         where=_where, evidence=_evidence, number=_number, counted=count, coded=_coded, line=_line, block=_block
     )
+    environment.filters["cell"] = shown
     environment.filters["interval"] = interval
     environment.filters["by_class"] = by_class
     environment.globals.update(effect_words=_EFFECT_WORDS, letters=_LETTERS)

@@ -32,7 +32,21 @@ from tightener.tighten.suggestion import Suggestion, compose
 from tightener.tighten.wording import count
 
 _PREPARING = ("own_event", "request", "match", "owner")
-_QUERIES = (*_PREPARING, "evidence", "values", "risky_use", "bursts", "coverage", "replay")
+_QUERIES = (
+    *_PREPARING,
+    "evidence",
+    "values",
+    "risky_use",
+    "bursts",
+    "coverage",
+    "usage_by_day",
+    "attempt",
+    "denied_by",
+    "around_gateway",
+    "status",
+    "replay",
+)
+_TRIED = ("backtest_requests", "backtest_actions", "backtest_seen", "backtest_sessions")
 
 
 def view(
@@ -85,7 +99,7 @@ def view(
         refused=tuple(_attempt(a) for a in study.comparison.refused),
         around_gateway=tuple(_attempt(a) for a in study.comparison.around),
         ungranted=tuple(_attempt(a) for a in study.comparison.ungranted),
-        sql=tuple((name, query(name)) for name in _QUERIES),
+        sql=tuple((name, query(name)) for name in (*_QUERIES, *(_TRIED if tried else ()))),
         usage_by_day=tuple(con.execute(query("usage_by_day"), inputs_of(study.policy.name, window)).fetchall()),
         rerun=(f"tightener report --agent {study.policy.name} --as-of {window.last} --window {window.days}d",),
     )

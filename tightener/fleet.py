@@ -1,0 +1,140 @@
+"""The folder of pages: one of all agents, one of each, with CSV and JSON beside them; and what runs found so far.
+
+study, propose -> remember (trend.py) -> pages (report/) -> place (shelf.py), an agent at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from tightener import pipeline, shelf, trend
+from tightener.backtest import rolling
+from tightener.errors import NoEvidence, TightenerError, VerificationFailed
+from tightener.logs import usage
+from tightener.pipeline import MIN_AGE_DAYS, WINDOW_DAYS, Project
+from tightener.policy import diff
+from tightener.policy.document import PolicySet
+from tightener.report import fleet_page, html, page, tables
+from tightener.report.fleet import AgentRow, Finding, FleetView, agents_table, finding, runs, runs_table
+from tightener.report.html import Beside
+from tightener.report.view import ReportView
+from tightener.resources import query
+from tightener.shelf import Placed, Stage
+
+REPORTED_PERIODS = 3  # of the backtest, on an agent's page
+_QUERIES = ("own_event", "request", "match", "owner", "evidence", "trend")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write` did: the page's own data, and what became of the folder's files."""
+
+    view: FleetView
+    files: Placed
+    news: bool  # whether the findings were other ones than those remembered
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Agents whose proposal does not hold."""
+        return tuple(row.found.agent for row in self.view.agents if row.found.state == "failed")
+
+
+def write(
+    project: Project,
+    policies: PolicySet,
+    folder: Path,
+    *,
+    days: int = WINDOW_DAYS,
+    min_age: int = MIN_AGE_DAYS,
+    as_of: date | None = None,
+) -> Written:
+    """Writes the pages of all agents of `policies` into `folder`, and remembers what was found.
+
+    index.html, index.csv, index.json, runs.csv, and agents/NAME.html, .csv, .json for each agent about whom something
+    can be said; agents without evidence, and those whose proposal does not hold, are rows of the index with the reason.
+    A question about the past (`as_of` before the last logged day) is not remembered: it puts today's policies to old
+    logs, which no run then would have found. Equal inputs give equal bytes. Raises NoEvidence (`no-events`),
+    TightenerError (`unwritable`, `not-our-file`, and `no-agents` where no policy names any).
+    """
+    if not policies.agents:
+        raise TightenerError("no policy file names an agent", slug="no-agents", hint="name another file with --policy")
+    window = usage.window(project.con, days, as_of)
+    names = {file.path: diff.name_in_repository(Path(file.path)) for file in policies.files}
+    past = trend.trend(project.con, names.values(), days, window.last)
+    with shelf.stage(folder) as staged:
+        rows = [
+            _agent(project, policies, names, agent, staged, days, min_age, as_of) for agent in sorted(policies.agents)
+        ]
+        view = _view(rows, past, days, window.first)
+        news = False
+        if window.last == usage.span(project.con).last:
+            news = trend.remember(project.con, [row.found for row in rows], days)
+        staged.add("index.html", fleet_page.render(view))
+        staged.add("index.csv", tables.csv_text(agents_table(view)))
+        staged.add("runs.csv", tables.csv_text(runs_table(view)))
+        staged.add("index.json", _json(fleet_page.document(view)))
+        return Written(view, shelf.place(staged), news)
+
+
+def _agent(
+    project: Project,
+    policies: PolicySet,
+    names: Mapping[str, str],
+    agent: str,
+    staged: Stage,
+    days: int,
+    min_age: int,
+    as_of: date | None,
+) -> AgentRow:
+    """One agent's row; its files are staged where there is something to say."""
+    # before the study, whose temporary tables the page reads
+    tried = rolling.backtest(project, policies, agent, days=days, as_of=as_of, min_age=min_age, most=REPORTED_PERIODS)
+    study = pipeline.study(project, policies, agent, days=days, as_of=as_of, min_age=min_age)
+    policy = names[study.file.path]
+    try:
+        found = pipeline.propose(project, study)
+    except NoEvidence as error:
+        return AgentRow(finding(study, policy, None, "no_evidence"), None, "", error.message)
+    except VerificationFailed as error:
+        return AgentRow(finding(study, policy, None, "failed"), None, "", error.message)
+    view = page.view(project.con, found, tried, project.config.redact)
+    stem = shelf.stem(agent)
+    staged.add(f"agents/{stem}.html", html.render(view, Beside("../index.html", f"{stem}.csv", f"{stem}.json")))
+    staged.add(f"agents/{stem}.csv", tables.csv_text(tables.grants(view.grants)))
+    staged.add(f"agents/{stem}.json", _json(document(view)))
+    return AgentRow(finding(study, policy, found, "proved"), None, f"agents/{stem}.html")
+
+
+def document(view: ReportView) -> dict[str, object]:
+    """`tightener.page/1`: everything that an agent's page shows, for programs."""
+    return {"schema": "tightener.page/1", **tables.data(view)}
+
+
+def _view(rows: list[AgentRow], past: tuple[Finding, ...], days: int, first: date) -> FleetView:
+    """The fleet's page; `past` may hold an earlier run on the same last day, which this one takes the place of."""
+    last = rows[0].found.day
+    earlier = [one for one in past if one.day < last]
+    day_before = max((one.day for one in earlier), default=None)
+    before = {(one.policy, one.agent): one for one in earlier if one.day == day_before}
+    known = {one.agent for one in before.values()}
+    rows = [AgentRow(row.found, before.get((row.found.policy, row.found.agent)), row.page, row.problem) for row in rows]
+    rows.sort(key=lambda row: (-(row.found.score or 0), row.found.agent))
+    return FleetView(
+        first=first,
+        last=last,
+        days=days,
+        tool_version=version("tightener"),
+        agents=tuple(rows),
+        runs=runs([*earlier, *(row.found for row in rows)]),
+        gone=tuple(sorted(known - {row.found.agent for row in rows})),
+        sql=tuple((name, query(name)) for name in _QUERIES),
+    )
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=True) + "\n"
