@@ -74,6 +74,9 @@ ROOMS: dict[str, set[str]] = {
     "pulls": {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
+    "weekly": {
+        *("pulls", "backtest", "pipeline", "publish", "report", "results", "policy", "logs", "tighten", "errors")
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -87,6 +90,7 @@ ROOMS: dict[str, set[str]] = {
         "api",
         "audit",
         "pulls",
+        "weekly",
         "publish",
         "roles",
         "jobs",

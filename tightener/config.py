@@ -16,6 +16,7 @@ action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also c
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
+reports: reports                     # the folder of the pages that `tightener run` writes
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats", "publish"),
+    *("tools", "formats", "publish", "reports"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -113,6 +114,8 @@ class Config:
     tools: Tools = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
     publish: Publish = Publish()
+    publishes: bool = False  # there is a `publish:`, so `run` publishes
+    reports: Path | None = None  # the folder of run's pages; None = .tightener/reports beside the file
 
     def owner_of(self, caller: Identity) -> Owner:
         """The agent that a logged caller is, and what told so."""
@@ -213,9 +216,10 @@ class _Reader:
         base = self._path.resolve().parent
         agents = self._mapping(_given(data.get("agents")), None, "agents")
         formats = self._mapping(_given(data.get("formats")), None, "formats")
-        database = data.get("database")
-        if not isinstance(database, str | None):
-            raise self.fail(f"`database` must be text, not {database!r}", "database", hint="put it in quotes")
+        for key in ("database", "reports"):
+            if not isinstance(data.get(key), str | None):
+                raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
+        database, reports = data.get("database"), data.get("reports")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
         policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
         return Config(
@@ -249,6 +253,8 @@ class _Reader:
                 for name, value in formats.items()
             },
             publish=self._publish(_given(data.get("publish"))),
+            publishes="publish" in data,
+            reports=base / reports if reports else None,
         )
 
     def _publish(self, value: Any) -> Publish:

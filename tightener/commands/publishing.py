@@ -7,18 +7,23 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tightener import pipeline, pulls
 from tightener.commands.context import Context, Question, policies_of, project_of
 from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
+from tightener.policy.document import PolicyFile
 from tightener.publish.git import Git, repository_of
 from tightener.publish.host import Host, Outcome
 from tightener.publish.local import LocalHost
+from tightener.pulls import Place
 from tightener.report.terminal import Printer
+
+if TYPE_CHECKING:  # PyGithub is an extra
+    from tightener.publish.client import Api
 
 
 def publish(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *, dry: bool) -> None:
@@ -39,28 +44,64 @@ def pull_requests(
     for agent in agents:
         pipeline.agent_of(policies, agent)
     shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
-    folder = ctx.database_of(project.config).parent / "pull-requests"
-    terms = pulls.Terms(
+    place = placer(ctx, project, now, shown)
+    places = [place(file) for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
+    return pulls.publish(project, policies, places, agents, terms_of(project.config.publish, asked, now))
+
+
+def terms_of(said: Publish, asked: Question, now: datetime) -> pulls.Terms:
+    """What is asked of every agent, and by whom."""
+    return pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
         as_of=asked.as_of,
         today=now.date(),
-        requester=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
-        most_open=project.config.publish.most_open,
+        requester=os.environ.get("GITHUB_ACTOR") or _user(),
+        most_open=said.most_open,
     )
 
-    def local(git: Git) -> Host:
-        return LocalHost(git, folder, now, project.config.publish.base)
 
-    remote = _github(project.config.publish, now, shown) if project.config.publish.github else None
-    places = pulls.places_of(policies, agents, partial(repository_of, dry=shown), lambda git: remote or local(git))
-    return pulls.publish(project, policies, places, agents, terms)
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as containers have
+        return f"uid {os.getuid()}"
+
+
+def placer(
+    ctx: Context, project: Project, now: datetime, dry: Callable[[str], None] | None
+) -> Callable[[PolicyFile], Place]:
+    """Finds where a policy file's pull request goes. What it returns raises TightenerError."""
+    said = project.config.publish
+    folder = ctx.database_of(project.config).parent / "pull-requests"
+    remote: list[Host] = []  # one for all files, made when it is first needed
+
+    def host(git: Git) -> Host:
+        if not said.github:
+            return LocalHost(git, folder, now, said.base)
+        if not remote:
+            remote.append(_github(said, now, dry))
+        return remote[0]
+
+    def place(file: PolicyFile) -> Place:
+        git, path = repository_of(Path(file.path), dry)
+        return Place(file, git, path, host(git))
+
+    return place
 
 
 def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> Host:
     """The host that the configuration names. Raises TightenerError."""
+    api = github_api(said, dry)
+    from tightener.publish import github  # noqa: PLC0415 - PyGithub is an extra: most people do without it
+
+    return github.GitHubHost(api, said.github, said.labels, now.date(), said.base)
+
+
+def github_api(said: Publish, dry: Callable[[str], None] | None = None) -> Api:
+    """The API of the host that the configuration names. Raises TightenerError."""
     try:
-        from tightener.publish import client, github  # noqa: PLC0415 - PyGithub is an extra: most people do without it
+        from tightener.publish import client  # noqa: PLC0415 - PyGithub is an extra: most people do without it
     except ImportError as error:
         raise TightenerError(
             "PyGithub is not installed", slug="github-not-installed", hint="pip install 'tightener[github]'"
@@ -69,8 +110,7 @@ def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> 
     if not token:
         raise TightenerError("there is no token for GitHub", slug="github-token", hint="set GITHUB_TOKEN")
     url = said.api or os.environ.get("GITHUB_API_URL") or client.PUBLIC
-    api = client.connect(token, url.rstrip("/"), dry)
-    return github.GitHubHost(api, said.github, said.labels, now.date(), said.base)
+    return client.connect(token, url.rstrip("/"), dry)
 
 
 def document(one: Outcome) -> dict[str, Any]:
