@@ -12,14 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
-from bugs import audit, backtest, evidence, logs, policy, publish, tighten
-
 ROOT = Path(__file__).resolve().parents[1]
-
-
-BUGS = tuple(bug for room in (logs, policy, tighten, evidence, backtest, publish, audit) for bug in room.BUGS)
+ROOMS = sorted(path.stem for path in (ROOT / "tests" / "bugs").glob("[a-z]*.py") if path.stem != "bug")
+BUGS = tuple(bug for room in ROOMS for bug in import_module(f"bugs.{room}").BUGS)
 
 
 def main() -> None:

@@ -14,16 +14,18 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "resources": set(),
     "model": {"errors"},
+    "redaction": set(),
     "services": {"model", "errors", "resources"},
     "policy": {"services", "model", "errors", "resources"},
     "logs": {"services", "model", "errors", "resources"},
     "tighten": {"policy", "services", "logs", "model", "errors", "resources"},
     "iam": {"policy", "services", "model", "errors", "resources"},
     "prove": {"policy", "services", "logs", "model", "errors", "resources"},
-    "config": {"policy", "services", "logs", "model", "errors", "resources"},
+    "config": {"redaction", "policy", "services", "logs", "model", "errors", "resources"},
     "decided": {"config", "policy", "services", "model", "errors"},
     "results": {"prove", "tighten", "iam", "policy", "logs", "model", "errors"},
     "report": {
+        "redaction",
         "results",
         "config",
         "decided",
@@ -37,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "resources",
     },
-    "publish": {"report", "results", "config", "tighten", "policy", "model", "errors"},
+    "publish": {"redaction", "report", "results", "config", "tighten", "policy", "model", "errors"},
     "composition": {"results", "prove", "tighten", "policy", "services", "model", "errors"},
     "pipeline": {
         *(
@@ -77,6 +79,13 @@ ROOMS: dict[str, set[str]] = {
     "weekly": {
         *("pulls", "backtest", "pipeline", "publish", "report", "results", "policy", "logs", "tighten", "errors")
     },
+    "widenings": {
+        *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
+    "broken": {"policy", "services", "logs", "model"},
+    "watch": {
+        *("broken", "pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")
@@ -91,6 +100,8 @@ ROOMS: dict[str, set[str]] = {
         "audit",
         "pulls",
         "weekly",
+        "widenings",
+        "watch",
         "publish",
         "roles",
         "jobs",

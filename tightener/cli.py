@@ -16,7 +16,7 @@ import typer
 
 from tightener.commands.context import Context, fail
 from tightener.errors import TightenerError
-from tightener.lines import reading, running, setup, showing, tightening, trials
+from tightener.lines import reading, running, setup, showing, tightening, trials, widening
 from tightener.options import hoist
 
 app = typer.Typer(
@@ -63,6 +63,8 @@ COMMANDS = (  # in the order of the help text
     tightening.suggest,
     running.run,
     showing.publish,
+    widening.watch,
+    widening.request,
     tightening.reject,
     tightening.exceptions,
     trials.backtest,

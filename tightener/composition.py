@@ -8,7 +8,6 @@ from dataclasses import replace
 import duckdb
 
 from tightener.errors import PolicyError
-from tightener.policy import document
 from tightener.policy.patterns import matches
 from tightener.policy.rules import boxes
 from tightener.prove.proof import Proof, prove
@@ -35,8 +34,8 @@ def settled(
     kept, left_out = _composed(con, found, refused)
     for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
         made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
-        text, origin = made.text, made.origin[policy.name]
-        new = document.parse(text, found.file.path, found.file.aliases).agents.get(found.policy.name)
+        text, origin = made.file.text, made.origin[policy.name]
+        new = made.file.agents.get(found.policy.name)
         if new is None:
             break
         remember(con)
@@ -142,7 +141,7 @@ def _text(found: Study, chosen: Sequence[Suggestion]) -> str:
 def proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
     """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
     name = found.policy.name
-    new = document.parse(_text(found, chosen), found.file.path, found.file.aliases).agents[name]
+    new = found.file.rewritten(changes(chosen), additions(chosen)).file.agents[name]
     only = None
     if one is not None:
         own = boxes(one.rule, one.rule.service)

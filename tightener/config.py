@@ -16,6 +16,7 @@ action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also c
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
+redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
 reports: reports                     # the folder of the pages that `tightener run` writes
 """
 
@@ -36,19 +37,21 @@ from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
 from tightener.model import Aliases
+from tightener.redaction import Redact, Shown
 from tightener.services.observe import data_types
 from tightener.services.tool_kinds import KINDS, Tools
 
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats", "publish", "reports"),
+    *("tools", "formats", "publish", "redact", "reports"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
 _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
 _PUBLISH = ("github", "api", "base", "labels", "most_open")
+_REDACT = ("arguments", "resources")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 MOST_OPEN = 10
 LABEL = "tightener"
@@ -114,6 +117,7 @@ class Config:
     tools: Tools = field(default_factory=dict)
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
     publish: Publish = Publish()
+    redact: Redact = field(default_factory=Redact)
     publishes: bool = False  # there is a `publish:`, so `run` publishes
     reports: Path | None = None  # the folder of run's pages; None = .tightener/reports beside the file
 
@@ -253,6 +257,7 @@ class _Reader:
                 for name, value in formats.items()
             },
             publish=self._publish(_given(data.get("publish"))),
+            redact=self._redact(_given(data.get("redact"))),
             publishes="publish" in data,
             reports=base / reports if reports else None,
         )
@@ -271,6 +276,13 @@ class _Reader:
         if not labels:
             raise self.fail("a pull request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
         return Publish(github, value.get("api", ""), value.get("base", ""), labels, most)
+
+    def _redact(self, value: Any) -> Redact:
+        value = self._mapping(value, _REDACT, "redact")
+        for key, said in value.items():
+            if said not in tuple(Shown):
+                raise self.fail(f"`{key}` must be show, hash or hide, not {said!r}", "redact", key)
+        return Redact(**{key: Shown(said) for key, said in value.items()})
 
     def _data_events(self, value: Any) -> dict[str, date]:
         """Resource type -> first day. A type that no action is logged under would be a declaration without effect."""

@@ -106,7 +106,7 @@ class Addition:
     """A rule that an edit adds to one of the agent's blocks.
 
     With a `source`, it is a part of that rule which moves here: it keeps the source's reason, owner, ticket and
-    `expires`, and its id and comments where nothing of the source stays behind.
+    `expires`, and its id and comments where nothing of the source stays behind. Without one, it says its own.
     """
 
     effect: Effect
@@ -114,6 +114,8 @@ class Addition:
     body: Body
     source: int | None = None  # Rule.index
     ttl: str | None = None
+    expires: datetime | None = None  # as Rule.expires
+    notes: Mapping[str, str] = field(default_factory=dict)  # reason, owner, ticket
 
 
 @dataclass(frozen=True, slots=True)

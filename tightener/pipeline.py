@@ -31,6 +31,7 @@ from tightener.tighten.checklist import checklist
 from tightener.tighten.compare import Comparison, Terms, compare
 from tightener.tighten.evidence.judge import judge
 from tightener.tighten.moves import moves
+from tightener.tighten.promotion import candidates
 from tightener.tighten.reach import reach, removed
 from tightener.tighten.suggest import changes, with_required
 from tightener.tighten.suggestion import Suggestion, additions
@@ -165,6 +166,7 @@ def compared(
         exercised(project.con),
         tuple(one.sentence for one in callers.shared),
         ended(project.config, policy, window.last),
+        candidates(project.con, comparison),
         job,
     )
 
@@ -204,17 +206,14 @@ def propose(
         )
     name = diff.name_in_repository(Path(found.file.path))
     made = found.file.rewritten(changes(kept), additions(kept))
-    new, comparison = (
-        document.parse(made.text, found.file.path, found.file.aliases).agents[found.policy.name],
-        found.comparison,
-    )
+    new, comparison = made.file.agents[found.policy.name], found.comparison
     before = reach(found.policy, comparison)
     return Proposal(
         study=found,
         suggestions=tuple(kept),
         left_out=tuple(left_out),
-        text=made.text,
-        diff=diff.unified(found.file.text, made.text, name),
+        text=made.file.text,
+        diff=diff.unified(found.file.text, made.file.text, name),
         proof=whole,
         before=before,
         after=reach(new, comparison, before),

@@ -95,14 +95,7 @@ def draft(
     `without`: the errors of an agent that leave its part out, with their message in the body. Raises as `publish`.
     """
     branch = branch_of(place.path)
-    seen = place.host.look(place.path, branch)
-    stored = place.git.normal(place.path, document.encode(place.file.text))
-    if seen.base.blob != place.git.name_of(stored):
-        raise TightenerError(
-            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
-            slug="policy-not-in-base",
-            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
-        )
+    seen = looked(place, branch)
     known = record.read(seen.open.body) if seen.open else None
     wanted = [a for a in place.file.agents if not agents or a in agents or (known and a in known.agents)]
     no = record.refused(seen, terms.today)
@@ -116,6 +109,19 @@ def draft(
         parts.append(one)
         standings |= own
     return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+
+
+def looked(place: Place, branch: str) -> Seen:
+    """What there is about a branch. Raises TightenerError (`policy-not-in-base`: the file is not what its base has)."""
+    seen = place.host.look(place.path, branch)
+    stored = place.git.normal(place.path, document.encode(place.file.text))
+    if seen.base.blob != place.git.name_of(stored):
+        raise TightenerError(
+            f"{place.path} is not what {seen.base.branch} has{'' if seen.base.blob else ': it is not there at all'}",
+            slug="policy-not-in-base",
+            hint=f"commit it, or check out {seen.base.branch} as it is, and run this again",
+        )
+    return seen
 
 
 def part(
@@ -207,6 +213,7 @@ def _drafted(
         standings=standings,
         silent=tuple(silent),
         said_before=known,
+        redact=project.config.redact,
     )
     return Draft(
         path=place.path,

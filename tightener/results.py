@@ -15,6 +15,7 @@ from tightener.prove.replay import Exercised
 from tightener.tighten.checklist import Item
 from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant
+from tightener.tighten.promotion import Candidate
 from tightener.tighten.reach import Reach
 from tightener.tighten.risk import RiskClass
 from tightener.tighten.suggestion import Suggestion
@@ -29,6 +30,7 @@ class Study:
     requests: Exercised
     shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
     ended: tuple[str, ...] = ()  # sentences on exceptions and rejections that hold no longer
+    promotions: tuple[Candidate, ...] = ()  # grants under approval that a person may want to allow: no suggestions
     job: str = ""  # the agent's use was looked at as far as it is, or may be, this job's; '' = all of it
 
     @property

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,36 @@ def test_explain_says_what_made_each_pattern(story: Path) -> None:
     flat = " ".join(out.split())
     assert "statements/20??-??.pdf: calendar" in flat.replace(" ", "").replace(":calendar", ": calendar")
     assert "2026-08-31" in flat
+
+
+def test_explain_says_why_a_wildcard_stays(tmp_path: Path) -> None:
+    """New repositories all the time: nothing can be listed, and whoever asks is told so with the numbers."""
+    line = {"v": 1, "agent": "a", "service": "git", "action": "fetch", "branch": "main", "decision": "allow"}
+    begin = datetime(2026, 8, 1, tzinfo=UTC)
+    rows = [
+        {
+            **line,
+            "id": f"e{n}",
+            "time": (begin + timedelta(hours=6 * n)).isoformat(),
+            "session": f"s{n // 2}",
+            "resource": f"acme/{n * 2654435761 % 2**32:08x}{'ghij'[n % 4]}",
+            "outcome": "success",
+        }
+        for n in range(360)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    policy = tmp_path / "policy.yaml"
+    rule = "{service: git, actions: [fetch], resources: ['acme/*'], branches: ['*']}"
+    policy.write_text(f"version: 1\nagents:\n  a: {{allow: [{rule}]}}\n", encoding="utf-8")
+    call(tmp_path, "ingest", "log.jsonl")
+    _, out, _ = call(tmp_path, "explain", "1/fetch", "--agent", "a", "--policy", "policy.yaml", "--json")
+    told = json.loads(out)["by_use"]
+    left = {"pattern": "acme/*", "because": "left as granted", "witnesses": []}
+    assert told["resource"] == {"values": 360, "new": 180, "patterns": [left]}
+    assert (told["branch"]["values"], told["branch"]["new"]) == (1, 0)
+    assert [(one["pattern"], one["because"]) for one in told["branch"]["patterns"]] == [("main", "listed")]
+    _, out, _ = call(tmp_path, "explain", "1/fetch", "--agent", "a", "--policy", "policy.yaml")
+    assert "360 distinct values, 180 new in the window's second half acme/*: left as granted" in " ".join(out.split())
 
 
 def test_explain_tells_days_gate_bound_events_and_backtest(story: Path) -> None:

@@ -487,8 +487,8 @@ def test_any_addition_says_what_was_asked_for_and_leaves_the_rest(data: st.DataO
         Addition(ASK, "git", file.agents["a"].rules[i].body if i in whole else data.draw(bodies), i) for i in sources
     ]
     made = file.rewritten({("a", index): [] for index in whole}, {"a": added})
-    assert made.text.endswith("\n".join(tail) + "\n")
-    after = document.parse(made.text, "p.yaml").agents["a"].rules
+    assert made.file.text.endswith("\n".join(tail) + "\n")
+    after = document.parse(made.file.text, "p.yaml").agents["a"].rules
     assert sorted(made.origin["a"]) == sorted([*(i for i in range(len(rules)) if i not in whole), *sources])
     for rule, index in zip(after, made.origin["a"], strict=True):
         was = file.agents["a"].rules[index]
@@ -498,4 +498,4 @@ def test_any_addition_says_what_was_asked_for_and_leaves_the_rest(data: st.DataO
             own = next(one for one in added if one.source == index)
             assert (rule.body, rule.extras) == (own.body, dict(was.extras) if index in whole else {})
     # what is said about a rule goes where it goes; what heads a list of which something stays, stays
-    assert all(f"# rule {i}\n" in made.text for i in range(len(rules)))
+    assert all(f"# rule {i}\n" in made.file.text for i in range(len(rules)))

@@ -46,9 +46,10 @@ def text(*rules: str, block: str = "allow") -> str:
     return f"agents:\n  a:\n    {block}:\n" + "".join(f"    - {{service: git, {rule}}}\n" for rule in rules)
 
 
-def since(path: Path) -> Since | None:
+def since(path: Path, declared: date | None = None) -> Since | None:
     rules = document.load([path]).agents["a"].rules
-    found = granted_since(path, "a", [(rule, action) for rule in rules for action in rule.body.actions])
+    pairs = [(rule, action) for rule in rules for action in rule.body.actions]
+    found = granted_since(path, "a", pairs, declared=declared)
     return None if found is None else dict(found)
 
 
@@ -107,3 +108,20 @@ def test_an_approval_counts_for_an_approval_only(repository: Repository) -> None
     repository.commit(1, text("actions: [push, clone]", block="require_approval"))
     path = repository.commit(4, text("actions: [push]") + text("actions: [clone]", block="require_approval")[13:])
     assert since(path) == {(0, "push"): date(2026, 1, 4), (1, "clone"): date(2026, 1, 1)}
+
+
+def test_what_is_declared_holds_for_what_came_in_with_the_agent_only(repository: Repository) -> None:
+    repository.commit(1, "agents:\n  b: {}\n")
+    repository.commit(2, text("actions: [clone, pull]"))
+    repository.commit(4, text("actions: [pull]"))
+    repository.commit(5, text("actions: [pull, clone]"))
+    path = repository.commit(6, text("actions: [pull, clone]", "actions: [push]"))
+    told, jan = date(2025, 6, 1), date(2026, 1, 5)
+    assert since(path, told) == {(0, "pull"): told, (0, "clone"): jan, (1, "push"): date(2026, 1, 6)}
+
+
+def test_what_was_no_policy_ends_what_is_declared(repository: Repository) -> None:
+    repository.commit(1, text("actions: [pull]"))
+    repository.commit(2, "agents: [")
+    path = repository.commit(3, text("actions: [pull]"))
+    assert since(path, date(2025, 6, 1)) == {(0, "pull"): date(2026, 1, 3)}

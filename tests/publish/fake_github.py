@@ -102,7 +102,7 @@ class GitHub:
         parents = [self.refs["main"], *([] if squash else [head])]
         made = {"tree": self.objects[head]["tree"], "parents": parents, "message": "Merge"}
         self.refs["main"] = self.keep("commit", made)
-        pull |= {"state": "closed", "closed_at": WHEN, "merged_at": WHEN}
+        pull |= {"state": "closed", "closed_at": WHEN, "merged_at": WHEN, "merge_commit_sha": self.refs["main"]}
 
     def close(self, number: int, word: str = "", when: str = WHEN) -> None:
         self.pulls[number - 1] |= {"state": "closed", "closed_at": when}
@@ -233,7 +233,10 @@ class GitHub:
 
     def _commit(self, name: str) -> dict[str, Any]:
         one = self.objects[name]
-        return {"sha": name, "message": one["message"], "tree": {"sha": one["tree"], "url": "u"}}
+        parents = [{"sha": parent, "url": "u", "html_url": "u"} for parent in one["parents"]]
+        who = {"name": "Dana", "email": "dana@acme.example", "date": WHEN}
+        tree = {"sha": one["tree"], "url": "u"}
+        return {"sha": name, "message": one["message"], "tree": tree, "parents": parents, "committer": who}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html as markup
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from tightener.publish import body, record
 from tightener.publish.parts import Context, Part, confidence, doubts
 from tightener.publish.record import Record
 from tightener.results import Proposal
+from tightener.tighten.promotion import Candidate
 from tightener.tighten.suggestion import Edit, Suggestion
 
 RULES = """    allow:
@@ -171,5 +173,16 @@ def test_what_a_tool_was_called_with_is_not_shown() -> None:
     shown = replace(found, suggestions=(one,), left_out=((lost, f"would lose {secret[3]}"),), removes={one.id: 1.0})
     text = body.render([Part(shown, "never")], about())
     assert "owes" not in text
-    assert text.count("used: <code>sha256 ") == 3
+    assert text.count("used: <code>text=sha256:") == 3
     assert "left out, left" in text
+
+
+def test_what_people_approved_often_is_listed_before_what_could_not_be_seen(found: Proposal) -> None:
+    grant = found.study.comparison.grants[0]
+    often = Candidate(grant, 12, 11, date(2026, 8, 1), date(2026, 10, 31))
+    study = replace(found.study, promotions=(often,))
+    text = body.render([Part(replace(found, study=study), "never")], about())
+    before, _, rest = text.partition("### Approved often, refused never: for a person to decide, no part of this")
+    assert "approved 12 times on 11 days, refused never" in rest.partition("###")[0]
+    assert "### What could not be seen" in rest
+    assert "### Evidence, change by change" in before

@@ -27,6 +27,7 @@ from tightener.logs.callers import KEYS
 from tightener.logs.formats import mapping
 from tightener.logs.jobs import JOB_KEYS
 from tightener.policy import document, reading
+from tightener.redaction import Shown
 from tightener.services.observe import data_types
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,7 @@ WHOLE_CONFIG: dict[str, Any] = {
         },
     },
     "publish": {"github": "acme/policies", "api": "https://h/api/v3", "base": "main", "labels": ["x"], "most_open": 3},
+    "redact": {"arguments": "hide", "resources": "hash"},
 }  # fmt: skip
 WHOLE_POLICY: dict[str, Any] = {
     "project": "p",
@@ -245,6 +247,9 @@ WRONG = [
     ("config", "formats: {f: {time: t, agent: a, decision: {path: d, values: {x: alow}}, service: s, action: a}}"),
     ("config", "publish: {github: acme}"),
     ("config", "publish: {most_open: true}"),
+    ("config", "redact: {arguments: no}"),
+    ("config", "redact: {argument: hash}"),
+    ("config", "redact: hash"),
 ]
 
 
@@ -286,6 +291,8 @@ def test_every_key_of_the_readers_is_in_the_schemas() -> None:
     assert set(definitions["exception"]["properties"]) == set(config._EXCEPTION)
     assert set(definitions["rejection"]["properties"]) == set(config._REJECTION)
     assert set(CONFIG["properties"]["publish"]["properties"]) == set(config._PUBLISH)
+    assert set(CONFIG["properties"]["redact"]["properties"]) == set(config._REDACT)
+    assert set(definitions["shown"]["enum"]) == set(Shown)
     assert set(CONFIG["properties"]["data_events"]["properties"]) == set(data_types())
     assert set(definitions["principal"]["anyOf"][1]["properties"]) == set(KEYS)
     assert set(definitions["run"]["anyOf"][1]["properties"]) == set(JOB_KEYS)

@@ -40,6 +40,18 @@ def proposal(rules: str, uses: Sequence[Use], config: Config | None = None, *, a
     Every day was logged whole, and the agent was at work on it. With `again`, a second run has to leave what the first
     one made.
     """
+    text, project = world(rules, uses, config)
+    file = document.parse(text, "p.yaml")
+    found = pipeline.propose(project, pipeline.study(project, PolicySet((file,)), "a"))
+    if again:
+        after = document.parse(found.text, "p.yaml")
+        second = pipeline.propose(project, pipeline.study(project, PolicySet((after,)), "a"))
+        assert second.text == found.text, f"a second run changed something:\n{found.diff}\n{second.diff}"
+    return found
+
+
+def world(rules: str, uses: Sequence[Use], config: Config | None = None) -> tuple[str, Project]:
+    """The policy's text, and the database with these uses in it."""
     con = store.open(None)
     con.execute("SET threads = 1")
     con.execute(
@@ -65,12 +77,4 @@ def proposal(rules: str, uses: Sequence[Use], config: Config | None = None, *, a
         },
     )
     since = "" if "x-granted-since" in rules else "    x-granted-since: 2020-01-01\n"
-    text = f"agents:\n  a:\n{since}{rules}"
-    project = Project(con, config or Config(), temporary=True)
-    file = document.parse(text, "p.yaml")
-    found = pipeline.propose(project, pipeline.study(project, PolicySet((file,)), "a"))
-    if again:
-        after = document.parse(found.text, "p.yaml")
-        second = pipeline.propose(project, pipeline.study(project, PolicySet((after,)), "a"))
-        assert second.text == found.text, f"a second run changed something:\n{found.diff}\n{second.diff}"
-    return found
+    return f"agents:\n  a:\n{since}{rules}", Project(con, config or Config(), temporary=True)

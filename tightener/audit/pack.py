@@ -25,7 +25,7 @@ from tightener.model import Window
 from tightener.pipeline import Project
 from tightener.policy import diff, document, verify
 from tightener.policy.document import PolicySet
-from tightener.report import html, page, payload
+from tightener.report import html, page, payload, veil
 from tightener.resources import query, query_names
 from tightener.results import Proposal
 from tightener.tighten.ages import ages
@@ -92,13 +92,15 @@ def build(project: Project, policies: Sequence[Policy], config: bytes | None, te
     # Not the proposal's own diff: that one names the file as this place's Git work tree does.
     edit = diff.unified(policies[number].text, proposal.text, policies[number].name)
     proposal = replace(proposal, diff=edit)
+    said = project.config.redact
+    shown = veil.proposal(proposal, said)
     files = {before(i): document.encode(one.text) for i, one in enumerate(policies)}
     files |= {
         after(number): document.encode(proposal.text),
         DIFF: edit.encode(),
-        COMPARISON: manifest.encode(payload.comparison(study)),
-        SUGGESTIONS: manifest.encode(payload.proposal(proposal)),
-        REPORT: html.render(page.view(con, proposal)).encode(),
+        COMPARISON: manifest.encode(payload.comparison(veil.study(study, said))),
+        SUGGESTIONS: manifest.encode(payload.proposal(shown)),
+        REPORT: html.render(page.view(con, proposal, redact=said)).encode(),
         **{f"{QUERIES}{name}.sql": query(name).encode() for name in query_names()},
     }
     if config is not None:
@@ -133,7 +135,7 @@ def build(project: Project, policies: Sequence[Policy], config: bytes | None, te
                 "line": one.rule.place.line,
                 "evidence": dict(one.evidence),
             }
-            for one in proposal.suggestions
+            for one in shown.suggestions
         ],
         "reports": [_one(files, name) for name in (COMPARISON, SUGGESTIONS, REPORT)],
     }

@@ -197,11 +197,9 @@ def _declared(policy: AgentPolicy) -> dict[tuple[int, str], date | None]:
 
 
 def _ages(path: str, policy: AgentPolicy, origin: datetime) -> Mapping[tuple[int, str], date | None]:
-    if policy.granted_since is not None:
-        return _declared(policy)
     rules = {rule.index: rule for rule in policy.rules}
     pairs = [(rules[index], action) for index, action in _pairs(policy)]
-    return history.granted_since(Path(path), policy.name, pairs, origin) or _declared(policy)
+    return history.granted_since(Path(path), policy.name, pairs, origin, policy.granted_since) or _declared(policy)
 
 
 def _actions(con: duckdb.DuckDBPyConnection, agent: str, since: datetime, until: datetime) -> list[Action]:

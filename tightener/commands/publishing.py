@@ -15,7 +15,7 @@ from tightener.commands.context import Context, Question, policies_of, project_o
 from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
-from tightener.policy.document import PolicyFile
+from tightener.policy.document import PolicyFile, PolicySet
 from tightener.publish.git import Git, repository_of
 from tightener.publish.host import Host, Outcome
 from tightener.publish.local import LocalHost
@@ -43,21 +43,19 @@ def pull_requests(
     policies = policies_of(project, asked)
     for agent in agents:
         pipeline.agent_of(policies, agent)
-    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
-    place = placer(ctx, project, now, shown)
-    places = [place(file) for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
-    return pulls.publish(project, policies, places, agents, terms_of(project.config.publish, asked, now))
+    terms = terms_of(project, asked, now)
+    return pulls.publish(project, policies, places_of(ctx, project, policies, agents, now, dry=dry), agents, terms)
 
 
-def terms_of(said: Publish, asked: Question, now: datetime) -> pulls.Terms:
-    """What is asked of every agent, and by whom."""
+def terms_of(project: Project, asked: Question, now: datetime) -> pulls.Terms:
+    """What is asked of every agent, and who asks."""
     return pulls.Terms(
         days=asked.days,
         min_age=asked.min_age,
         as_of=asked.as_of,
         today=now.date(),
         requester=os.environ.get("GITHUB_ACTOR") or _user(),
-        most_open=said.most_open,
+        most_open=project.config.publish.most_open,
     )
 
 
@@ -88,6 +86,14 @@ def placer(
         return Place(file, git, path, host(git))
 
     return place
+
+
+def places_of(
+    ctx: Context, project: Project, policies: PolicySet, agents: Sequence[str], now: datetime, *, dry: bool
+) -> list[Place]:
+    """The agents' policy files, and where the pull requests about them go. With `dry`, what is written is told."""
+    place = placer(ctx, project, now, Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None)
+    return [place(file) for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
 
 
 def _github(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> Host:

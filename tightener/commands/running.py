@@ -71,7 +71,7 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> Week:
             place=publishing.placer(ctx, project, now, shown) if config.publishes else None,
             progress=progress_printer(sys.stderr, shown=ctx.progress),
         )
-        return sequence.run(project, policies, publishing.terms_of(config.publish, asked, now), ends, now)
+        return sequence.run(project, policies, publishing.terms_of(project, asked, now), ends, now)
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def report(ctx: Context, asked: Question, output: Path, now: datetime) -> None:
         most=REPORTED_PERIODS,
     )
     proposal = pipeline.propose(project, study_of(project, asked, now))
-    text = html.render(page.view(project.con, proposal, tried))
+    text = html.render(page.view(project.con, proposal, tried, project.config.redact))
     _write_whole(output, text)
     if ctx.json:
         ctx.answer(

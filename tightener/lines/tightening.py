@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tightener.commands import policies, tightening
+from tightener.commands import policies, scanning, tightening
 from tightener.commands.context import Question
 from tightener.options import (
     AccountFile,
@@ -89,11 +90,25 @@ def suggest(
     by: Annotated[
         str | None, typer.Option("--by", help="job: what each of the agent's jobs would be granted as a new agent.")
     ] = None,
+    form: Annotated[str | None, typer.Option("--format", help="sarif: a SARIF 2.1.0 log, for code scanning.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="With --format sarif: the log of the last time, to compare with.")
+    ] = None,
 ) -> None:
     """The smallest policy that keeps the agent working, proved, as a diff of the same file."""
     if open_pr and (diff or write or only or by):
         raise typer.BadParameter("--open-pr proposes all of it: it goes with none of --diff, --write, --only and --by")
     asked = Question(agent, policy, logs, principal, days_of(window), days_of(min_age), date_of(as_of))
+    if form is not None or baseline is not None:
+        if form != "sarif":
+            raise typer.BadParameter("--format takes `sarif` only" if form else "--baseline goes with --format sarif")
+        if diff or write or only or by or open_pr or ctx.obj.json:
+            raise typer.BadParameter(
+                "--format sarif is an answer of its own: it goes with none of --json, --diff, --write, --only, --by"
+                " and --open-pr"
+            )
+        scanning.sarif(ctx.obj, asked, baseline, datetime.now(UTC))
+        return
     shape = tightening.SuggestOutput(diff=diff, write=write, exit_code=exit_code, backtest=backtest, open_pr=open_pr)
     if by is not None:
         if by != "job" or only:

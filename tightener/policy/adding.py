@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, time, timedelta
 
 from tightener.errors import PolicyError
 from tightener.model import Addition, AgentPolicy, Effect
 from tightener.policy.edits import LISTS, Pen, RuleSpot, Splice, quoted, spliced, style_of
-from tightener.policy.nodes import Node
+from tightener.policy.nodes import Node, compose
 
 _KEPT = ("reason", "owner", "ticket", "expires")  # what a moved part says besides what it is about
 _STEP = "  "  # how much deeper a new block's rules stand than its key
@@ -31,9 +32,13 @@ def add(
     is removed, and for each rule of it in document order the index that it had, or `-1 - n` for addition number n.
     Raises PolicyError (`rule-behind-alias`) where every block that could take a rule is shared with another.
     """
+    if not agent.rules:
+        return _first(text, agent, additions)
     pen = Pen(text)
     order = [rule.index for rule in agent.rules]
-    for effect in (Effect.ALLOW, Effect.REQUIRE_APPROVAL, Effect.DENY):
+    has = {rule.effect for rule in agent.rules}
+    # What is there grows first: a new block may come right behind it.
+    for effect in sorted((Effect.ALLOW, Effect.REQUIRE_APPROVAL, Effect.DENY), key=lambda one: one not in has):
         numbers = [number for number, one in enumerate(additions) if one.effect is effect]
         if not numbers:
             continue
@@ -56,6 +61,66 @@ def add(
     return spliced(text, pen.splices, 0, len(text)), order
 
 
+def _first(text: str, agent: AgentPolicy, additions: Sequence[Addition]) -> tuple[str, list[int]]:
+    """The same for an agent without any rule: nothing behind its name, `{}`, or other keys only."""
+    pen = Pen(text)
+    key, value, parent = _entry(text, agent)
+    groups = {
+        effect: [number for number, one in enumerate(additions) if one.effect is effect]
+        for effect in Effect
+        if any(one.effect is effect for one in additions)
+    }
+    order = [-1 - number for numbers in groups.values() for number in numbers]
+    written = {effect.value: [_flow(additions[number]) for number in numbers] for effect, numbers in groups.items()}
+    empty = value.is_null or not value.children
+    if parent.flow or (value.flow and not empty):
+        inside = ", ".join(f"{name}: [{', '.join(rules)}]" for name, rules in written.items())
+        if empty:
+            pen.splices.append(Splice(value.start, value.end, f"{'' if value.end > key.end + 1 else ' '}{{{inside}}}"))
+        else:
+            pen.splices.append(Splice(value.children[-1].end, value.children[-1].end, f", {inside}"))
+        return spliced(text, pen.splices, 0, len(text)), order
+    lead = " " * ((key.place.column - 1 + len(_STEP)) if empty else (value.children[0].place.column - 1))
+    lines = [
+        line
+        for name, rules in written.items()
+        for line in (f"{lead}{name}:", *(f"{lead}{_STEP}- {rule}" for rule in rules))
+    ]
+    if empty:
+        pen.splices.append(Splice(value.start, value.end))
+    end = pen.line_end(value.end)
+    pen.splices.append(Splice(end, end, "".join(f"{pen.newline}{line}" for line in lines)))
+    return spliced(text, pen.splices, 0, len(text)), order
+
+
+def _entry(text: str, agent: AgentPolicy) -> tuple[Node, Node, Node]:
+    """An agent's name and what stands behind it, and the map of agents. Raises PolicyError (`rule-behind-alias`)."""
+    root = compose(text, agent.place.path)
+    for top, agents in root.pairs if root else ():
+        if top.real.text != "agents" or agents.real.kind != "map" or agents.target or agents.shared:
+            continue
+        for key, value in agents.pairs:
+            if key.place == agent.place and not (value.target or value.shared):
+                return key, value, agents
+    raise PolicyError(
+        f"the agent {agent.name} shares its text with an anchor, so no rule can be added",
+        slug="rule-behind-alias",
+        hint="write the agent out, by hand",
+        place=agent.place,
+    )
+
+
+def _flow(one: Addition) -> str:
+    """A rule as a flow map, where no neighbour shows how rules are written here."""
+    lists = zip(LISTS, (one.body.actions, one.body.resources, one.body.branches), strict=True)
+    parts = [f"service: {quoted(one.service, '')}"]
+    parts += [f"{name}: [{', '.join(quoted(i, '') for i in items)}]" for name, items in lists if items is not None]
+    parts += [f"{name}: {quoted(text, '')}" for name, text in one.notes.items()]
+    parts += [f"expires: {_written(one.expires)}"] if one.expires is not None else []
+    parts += [f"ttl: {one.ttl}"] if one.ttl is not None else []
+    return f"{{{', '.join(parts)}}}"
+
+
 def _home(
     agent: AgentPolicy, spots: Mapping[tuple[str, int], RuleSpot], effect: Effect, *, lines: bool
 ) -> tuple[RuleSpot, bool]:
@@ -69,7 +134,7 @@ def _home(
     own = [spot for spot in own if not (lines and spot.sequence.flow and not spot.agent.flow)]
     if own:
         return own[-1], True
-    near = [rule for rule in free if rule.effect is Effect.ALLOW or effect is Effect.DENY]
+    near = [rule for rule in free if rule.effect is Effect.ALLOW or effect is Effect.DENY] or free
     if not near:
         raise PolicyError(
             f"every block of {agent.name} shares its text with an anchor, so no rule can be added",
@@ -176,6 +241,8 @@ class _Writer:
         ]
         values = {key.text: value for key, value in source.rule.pairs} if source else {}
         plain = [(name, _raw(self._pen.text, values[name])) for name in _KEPT if name in values]
+        plain += [(name, quoted(text, '"')) for name, text in one.notes.items()]
+        plain += [("expires", _written(one.expires))] if one.expires is not None else []
         plain += [("ttl", one.ttl)] if one.ttl is not None else []
         service = f"service: {quoted(one.service, '')}"
         lead = " " * self._indent
@@ -206,6 +273,13 @@ def _raw(text: str, value: Node) -> str:
     """A scalar as it stands in the text, on one line."""
     raw = text[value.start : value.end]
     return raw if "\n" not in raw and value.style not in {"|", ">"} else quoted(value.text, '"')
+
+
+def _written(expires: datetime) -> str:
+    """As a day where it is the end of one (as the reader takes it), else as a moment."""
+    if expires.time() == time():
+        return (expires - timedelta(days=1)).date().isoformat()
+    return expires.isoformat().replace("+00:00", "Z")
 
 
 def _shifted(text: str, by: int) -> str:

@@ -24,9 +24,9 @@ _Intended = tuple[Effect, str, Body, datetime | None, str | None, dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A new text, and by agent the index of the rule that each of its rules came from (-1: from none)."""
+    """The file as its new text reads, and by agent from which rule each of its rules came, by index (-1: none)."""
 
-    text: str
+    file: PolicyFile
     origin: Mapping[str, tuple[int, ...]]
 
 
@@ -47,7 +47,7 @@ class PolicyFile:
         additions: Mapping[str, Sequence[Addition]] | None = None,
     ) -> str:
         """The text that `rewritten` makes."""
-        return self.rewritten(changes, additions).text
+        return self.rewritten(changes, additions).file.text
 
     def rewritten(
         self,
@@ -88,10 +88,11 @@ class PolicyFile:
             name: list(_intended(agent, wanted, (additions or {}).get(name, ()), orders[name]))
             for name, agent in self.agents.items()
         }
-        found = {name: [_said(rule) for rule in agent.rules] for name, agent in self._read(text).agents.items()}
+        read = self._read(text)
+        found = {name: [_said(rule) for rule in agent.rules] for name, agent in read.agents.items()}
         if found != {name: [said for _, said in rules] for name, rules in asked.items()}:
             raise _went_wrong(self.path)
-        return Rewritten(text, {name: tuple(index for index, _ in rules) for name, rules in asked.items()})
+        return Rewritten(read, {name: tuple(index for index, _ in rules) for name, rules in asked.items()})
 
     def with_copies(self, agent: str, copies: Mapping[str, str]) -> str:
         """The text with new agents behind one, and every other byte kept.
@@ -229,7 +230,7 @@ def _intended(
             continue
         one = additions[-1 - index]
         if one.source is None:
-            yield -1, (one.effect, one.service, one.body, None, one.ttl, {})
+            yield -1, (one.effect, one.service, one.body, one.expires, one.ttl, dict(one.notes))
             continue
         rule = agent.rules[one.source]
         whole = not changes.get((agent.name, rule.index), (rule.body,)) and rule.index not in moved

@@ -79,7 +79,11 @@ def as_of(policy_path: Path, moment: datetime) -> Then | None:
 
 
 def granted_since(
-    policy_path: Path, agent: str, rules: Sequence[tuple[Rule, str]], until: datetime | None = None
+    policy_path: Path,
+    agent: str,
+    rules: Sequence[tuple[Rule, str]],
+    until: datetime | None = None,
+    declared: date | None = None,
 ) -> Mapping[tuple[int, str], date | None] | None:
     """Since which day each (rule, action as written) has been granted without a break.
 
@@ -89,7 +93,9 @@ def granted_since(
     granted: by an allow, or for an approval rule by an allow or an approval. None for a pair that the newest revision
     does not grant yet (the change is not committed). The answer is None where Git does not know the file. An old
     revision that cannot be read as a policy granted nothing. Where history is cut (a shallow clone, or more than
-    MAX_REVISIONS), the oldest revision there is counts, so an age is never overstated. Raises nothing of its own.
+    MAX_REVISIONS), the oldest revision there is counts, so an age is never overstated. `declared` is the day that the
+    agent's owners name: it takes the place of the revision in which the agent came into the file, and says nothing of
+    what Git has seen come later. Raises nothing of its own.
     """
     revisions = [r for r in _revisions(policy_path) if until is None or r.moment <= until]
     if not revisions:
@@ -97,8 +103,12 @@ def granted_since(
     found: dict[tuple[int, str], date | None] = {(rule.index, action): None for rule, action in rules}
     waiting = list(rules)
     for revision, text in zip(revisions, _texts(policy_path.resolve().parent, revisions), strict=True):
-        policy = _policy(text, revision.path, agent, rules[0][0].aliases if rules else {})
+        if declared is not None and revision.moment.date() <= declared:
+            break  # what is older than that changes nothing
+        agents = _agents(text, revision.path, rules[0][0].aliases if rules else {})
+        policy = agents.get(agent)
         if policy is None:
+            waiting = waiting if agents else []  # what was no policy granted nothing
             break
         unions: dict[tuple[str, Effect], Union] = {}
         waiting = [pair for pair in waiting if _granted(policy, pair, revision.moment, unions)]
@@ -106,6 +116,8 @@ def granted_since(
             break
         for rule, action in waiting:
             found[rule.index, action] = revision.moment.date()
+    if declared is not None:
+        found |= {(rule.index, action): declared for rule, action in waiting}
     return found
 
 
@@ -125,13 +137,14 @@ def _inside(union: Union, box: Box) -> bool:
     return union.check((box,)).kind is Kind.CONTAINED
 
 
-def _policy(text: str | None, path: str, agent: str, aliases: Aliases) -> AgentPolicy | None:
+def _agents(text: str | None, path: str, aliases: Aliases) -> Mapping[str, AgentPolicy]:
+    """The agents of a revision; none where it was no policy."""
     if text is None:
-        return None
+        return {}
     try:
-        return document.parse(text, path, aliases).agents.get(agent)
+        return document.parse(text, path, aliases).agents
     except PolicyError:
-        return None  # what was no policy granted nothing
+        return {}
 
 
 def _revisions(path: Path) -> list[_Revision]:

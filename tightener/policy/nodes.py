@@ -70,15 +70,16 @@ def compose(text: str, path: str) -> Node | None:
     """
     bom = text.startswith("\ufeff")
     try:
-        root, known = _build(text[1:] if bom else text, path, int(bom))
+        root, known, anchored = _build(text[1:] if bom else text, path, int(bom))
     except yaml.YAMLError as error:
         raise _syntax(error, text, path) from error
-    if root is not None:
+    if root is not None and anchored:
         _refuse_bombs(root, known)
     return root
 
 
-def _build(text: str, path: str, shift: int) -> tuple[Node | None, int]:
+def _build(text: str, path: str, shift: int) -> tuple[Node | None, int, bool]:
+    """The root, the number of nodes, and whether any has an anchor: without one nothing can grow."""
     root: Node | None = None
     stack: list[Node] = []
     anchors: dict[str, Node] = {}
@@ -101,7 +102,7 @@ def _build(text: str, path: str, shift: int) -> tuple[Node | None, int]:
                 stack.append(node)
                 if len(stack) > MAX_DEPTH:
                     raise _too_deep(node.place)
-    return root, known
+    return root, known, bool(anchors)
 
 
 def _end(node: Node, event: yaml.Event, shift: int) -> int:

@@ -4,15 +4,15 @@ keep, to take in part, to undo and to check. At most 58,000 characters; what is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tightener.model import Body
 from tightener.publish import record
 from tightener.publish.markdown import block, code, prose, short
 from tightener.publish.parts import Context, Part, confidence, doubts, last_used
-from tightener.report import words
+from tightener.redaction import Redact
+from tightener.report import veil, words
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.suggest import with_required
 from tightener.tighten.suggestion import Suggestion, compose
@@ -25,7 +25,6 @@ _AGENTS = 20  # of the numbers
 _CELL, _LINE, _NAME = 220, 300, 120  # characters, written
 _DETAIL = 2_500
 _EXAMPLES, _ACTIONS = 3, 12
-_TOOLS = "tools"  # whose resources are arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,12 @@ class _Change:
 
 def render(parts: Sequence[Part], about: Context) -> str:
     """The body for one policy file. In: one part for each agent that anything can be said about. Raises nothing."""
+    parts = [_veiled(part, about.redact) for part in parts]
     changes = [_Change(part, one) for part in parts for one in part.proposal.ranked]
     changes.sort(key=lambda change: -change.removes)
     head = [*_sentence(parts, changes), *_numbers(parts)]
     tail = [
+        *_promotions(parts),
         *_not_seen(parts, about),
         *_keep(parts),
         *_accept(parts, changes),
@@ -225,7 +226,7 @@ def _evidence(part: Part, one: Suggestion, grants: Sequence[Grant]) -> Iterator[
     if isinstance(pooled := known.get("pooled"), float):
         yield f"by the fleet {pooled:.1%}"
     if isinstance(examples := known.get("examples"), list):
-        yield from (f"used: `{_shown(one, str(example))}`" for example in examples[:_EXAMPLES])
+        yield from (f"used: `{example}`" for example in examples[:_EXAMPLES])
     if isinstance(approvals := known.get("approvals"), int):
         yield f"{count(approvals, 'approval')} would have been asked for"
     if grants:
@@ -234,21 +235,12 @@ def _evidence(part: Part, one: Suggestion, grants: Sequence[Grant]) -> Iterator[
     yield f"backtest: {part.tried}"
 
 
-def _shown(one: Suggestion, value: str) -> str:
-    """A value from the log: resource names as they are; what a tool was called with (anything) as a hash."""
-    if one.rule.service != _TOOLS:
-        return value
-    return f"sha256 {hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-
-
-def _left_out(part: Part) -> Iterator[str]:
-    """As the terminal says it, but for reasons that may quote what a tool was called with."""
-    unticked = {one.id for one in part.unticked}
-    for (one, _), said in zip(part.proposal.left_out, words.not_proposed(part.proposal), strict=True):
-        if one.rule.service == _TOOLS and one.id not in unticked:
-            yield f"left out, {one.title} (line {one.rule.place.line}): `tightener suggest` says why"
-        else:
-            yield f"left out, {said}"
+def _veiled(part: Part, said: Redact) -> Part:
+    """The part as it goes out. What people unticked is left out by a reason of theirs."""
+    unticked = veil.suggestions(part.unticked, part.proposal, said)
+    return replace(
+        part, proposal=veil.proposal(part.proposal, said, [one.id for one in part.unticked]), unticked=unticked
+    )
 
 
 def _not_seen(parts: Sequence[Part], about: Context) -> Iterator[str]:
@@ -256,16 +248,24 @@ def _not_seen(parts: Sequence[Part], about: Context) -> Iterator[str]:
     lines = [*about.silent]
     for part in parts:
         study = part.proposal.study
+        left_out = [f"left out, {said}" for said in words.not_proposed(part.proposal)]
         holes = [line for line in words.coverage_lines(study.comparison) if "; " in line]
         lines += [
             f"{part.agent}: {text}"
-            for text in (*holes, *words.not_seen(study), *words.kept(study.comparison), *_left_out(part))
+            for text in (*holes, *words.not_seen(study), *words.kept(study.comparison), *left_out)
         ]
     yield from (f"- {short(line, _LINE)}" for line in lines[:_LINES])
     if not lines:
         yield "Nothing that was looked for: every day of the window was read whole."
     if len(lines) > _LINES:
         yield f"- and {len(lines) - _LINES:,} more: `tightener compare --agent A` lists them"
+
+
+def _promotions(parts: Sequence[Part]) -> Iterator[str]:
+    lines = [f"{part.agent}: {line}" for part in parts for line in words.promotions(part.proposal.study)]
+    if lines:
+        yield from ("", "### Approved often, refused never: for a person to decide, no part of this", "")
+        yield from (f"- {short(line, _LINE)}" for line in lines[:_LINES])
 
 
 def _keep(parts: Sequence[Part]) -> Iterator[str]:

@@ -97,6 +97,24 @@ class Git:
         """Git's name of a file in a commit, '' where it is not there."""
         return self.ask("rev-parse", "--verify", "--quiet", f"{commit}:{path}") or ""
 
+    def content(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes in a commit; None where it is not there."""
+        done = self._run(["cat-file", "blob", f"{commit}:{path}"])
+        return done.stdout if done.returncode == 0 else None
+
+    def parents(self, commit: str) -> tuple[Sequence[str], str]:
+        """A commit's parents and its message. Raises TightenerError (`git-failed`)."""
+        names, _, message = self.must("show", "-s", "--no-show-signature", "--format=%P%n%B", commit).partition("\n")
+        return names.split(), message
+
+    def merged_at(self, base: str, path: str, head: str) -> str:
+        """The commit in which a branch came into a base: the oldest of the main line that holds its last one; without
+        that (`head` = ''), the newest that changed the file. '' where none is found."""
+        if not head:
+            return self.ask("rev-list", "--first-parent", "-1", base, "--", path) or ""
+        later = self.ask("rev-list", "--first-parent", "--ancestry-path", f"{head}..{base}")
+        return later.split()[-1] if later else head
+
     def tip(self, branch: str, path: str) -> Tip | None:
         """The last commit of a branch, None where there is none."""
         commit = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")

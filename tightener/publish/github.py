@@ -12,10 +12,9 @@ from urllib.parse import quote
 from tightener.errors import TightenerError
 from tightener.publish import owners, record
 from tightener.publish.client import Api
-from tightener.publish.commit import opened, sealed
-from tightener.publish.host import Again, Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
+from tightener.publish.commit import folder_of, just_before, opened, sealed
+from tightener.publish.host import Again, Base, Draft, Ended, Kind, Landed, Plan, PullRequest, Seen, Tip
 
-_PREFIX = "tightener/"  # of our branches
 _SAID = 200  # characters of what a person wrote when closing
 
 
@@ -33,7 +32,7 @@ class GitHubHost:
         """What there is. Raises TightenerError."""
         base = self._base(path)
         pulls = self.api.pages(self._at("/pulls"), state="open")
-        ours = [one for one in pulls if self._is_ours(one)]
+        ours = [one for one in pulls if self._is_ours(one, folder_of(branch))]
         mine = next((one for one in ours if one["head"]["ref"] == branch), None)
         return Seen(
             base,
@@ -51,6 +50,25 @@ class GitHubHost:
             if isinstance(found, dict) and "content" in found:
                 return owners.of(base64.b64decode(found["content"]).decode("utf-8", "replace"), path)
         return ()
+
+    def landed(self, path: str, ended: Ended) -> Landed | None:
+        """From the commits that merging made, however it was done. Raises TightenerError."""
+        found = self.api.ask(self._at(f"/git/commits/{ended.merge}")) if ended.merge else None
+        if found is None:
+            return None
+        before = just_before(ended.merge, ended.head, self._parents)
+        at = datetime.fromisoformat(found["committer"]["date"])
+        return Landed(at, self._content(before, path) if before else None, self._content(ended.merge, path))
+
+    def _parents(self, commit: str) -> tuple[Sequence[str], str]:
+        found = self.api.must(self._at(f"/git/commits/{commit}"))
+        return [str(one["sha"]) for one in found["parents"]], str(found["message"])
+
+    def _content(self, commit: str, path: str) -> bytes | None:
+        found = self.api.ask(self._at(f"/contents/{quote(path)}"), ref=commit)
+        if not isinstance(found, dict) or found.get("encoding") != "base64":
+            return None
+        return base64.b64decode(found["content"])
 
     def carry_out(self, plan: Plan, draft: Draft, seen: Seen) -> tuple[str, Sequence[str]]:
         """One write after the other; each leaves a state from which the next run goes on."""
@@ -104,27 +122,30 @@ class GitHubHost:
         entry = self._entry(commit, path)
         return Tip(commit, str(entry["sha"]) if entry else "", opened(found["message"], found["tree"]["sha"]))
 
-    def _is_ours(self, pull: Mapping[str, Any]) -> bool:
+    def _is_ours(self, pull: Mapping[str, Any], folder: str) -> bool:
         home = pull["head"]["repo"]
-        return bool(home) and home["full_name"] == self.repository and pull["head"]["ref"].startswith(_PREFIX)
+        return bool(home) and home["full_name"] == self.repository and folder_of(pull["head"]["ref"]) == folder
 
     def _pull_request(self, pull: Mapping[str, Any]) -> PullRequest:
         has = {label["name"] for label in pull["labels"]}
         return PullRequest(f"#{pull['number']}", pull["html_url"], _lines(pull["body"]), has.issuperset(self.labels))
 
     def _ended(self, branch: str) -> Iterator[Ended]:
-        """The pull requests of a branch that were closed in the last 90 days."""
+        """The pull requests of a branch that were merged, or closed in the last 90 days."""
         owner = self.repository.partition("/")[0]
         pulls = self.api.pages(self._at("/pulls"), state="closed", head=f"{owner}:{branch}")
         for pull in pulls:
             day = datetime.fromisoformat(pull["closed_at"]).date()
-            if not self._is_ours(pull) or pull["head"]["ref"] != branch or self.today - day > timedelta(record.NO_DAYS):
+            merged = pull["merged_at"] is not None
+            old = not merged and self.today - day > timedelta(record.NO_DAYS)
+            if old or pull["head"]["ref"] != branch or not self._is_ours(pull, folder_of(branch)):
                 continue
-            body, merged = _lines(pull["body"]), pull["merged_at"] is not None
+            body = _lines(pull["body"])
             known = record.read(body)
             asked = not merged and known is not None and not known.state
             said = self._last_words(pull["number"]) if asked else ""
-            yield Ended(f"#{pull['number']}", body, day, merged, pull["head"]["sha"], said)
+            merge = str(pull.get("merge_commit_sha") or "") if merged else ""
+            yield Ended(f"#{pull['number']}", body, day, merged, pull["head"]["sha"], said, merge)
 
     def _last_words(self, number: int) -> str:
         comments = self.api.pages(self._at(f"/issues/{number}/comments"))

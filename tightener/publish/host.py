@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -60,6 +60,17 @@ class Ended:
     merged: bool
     head: str = ""
     said: str = ""
+    merge: str = ""  # the commit that merging made of the base, '' where that is not known
+    before: str = ""  # the one that the base was at until then, where it is known already
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A merge: when, and the policy file just before and just after it; None = it was not there."""
+
+    at: datetime
+    before: bytes | None
+    after: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class Seen:
     tip: Tip | None = None
     open: PullRequest | None = None
     ended: tuple[Ended, ...] = ()
-    others_open: int = 0  # pull requests of tightener's about other files
+    others_open: int = 0  # pull requests of the same kind about other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,9 @@ class Host(Protocol):
         Raises Again where something else has happened meanwhile; whatever was done until then stands, and looking again
         shows it.
         """
+
+    def landed(self, path: str, ended: Ended) -> Landed | None:
+        """What merging a pull request did to a file; None where that is not known (any more)."""
 
     def reviewers(self, path: str) -> Sequence[str]:
         """Who owns the file, by CODEOWNERS; nobody where nothing says so."""

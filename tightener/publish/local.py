@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from tightener.errors import TightenerError
 from tightener.publish import owners, record
-from tightener.publish.commit import sealed
+from tightener.publish.commit import just_before, sealed
 from tightener.publish.git import Git
-from tightener.publish.host import Base, Draft, Ended, Kind, Plan, PullRequest, Seen, Tip
+from tightener.publish.host import Base, Draft, Ended, Kind, Landed, Plan, PullRequest, Seen, Tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LocalHost:
         known = record.read(body) if body is not None else None
         if body is None or known is None:
             return Seen(base, tip, None, tuple(past))
-        ended = self._ended(file, body, known, base, tip)
+        ended = self._ended(file, body, known, base, tip, path)
         if ended is not None:
             return Seen(base, tip, None, (*past, ended))
         return Seen(base, tip, PullRequest(file.name, str(file), body), tuple(past))
@@ -49,14 +49,19 @@ class LocalHost:
             )
         return Base(branch, commit, self.git.blob(commit, path))
 
-    def _ended(self, file: Path, body: str, known: record.Record, base: Base, tip: Tip | None) -> Ended | None:
+    def _ended(
+        self, file: Path, body: str, known: record.Record, base: Base, tip: Tip | None, path: str
+    ) -> Ended | None:
         """How an open pull request was found to have ended: its text has reached the base, or its branch is gone."""
         today = self.now.date()
         if known.state:
-            return Ended(file.name, body, date.fromisoformat(known.day), known.state == record.MERGED)
+            return _past(file.name, body, known)
         inside = tip is not None and self.git.ask("merge-base", "--is-ancestor", tip.commit, base.commit) is not None
         if inside or known.blob == base.blob:
-            return Ended(file.name, body, today, merged=True, head=tip.commit if tip else "")
+            head = tip.commit if tip else ""
+            merge = self.git.merged_at(base.commit, path, head if inside else "")
+            before = just_before(merge, head, self.git.parents) if merge else ""
+            return Ended(file.name, body, today, merged=True, head=head, merge=merge, before=before)
         return None if tip else Ended(file.name, body, today, merged=False, said="its branch was deleted")
 
     def carry_out(self, plan: Plan, draft: Draft, seen: Seen) -> tuple[str, Sequence[str]]:
@@ -68,7 +73,7 @@ class LocalHost:
                 how = (
                     "was merged" if one.merged else "was closed without merging: a no to what it proposed, for 90 days"
                 )
-                self._file_away(draft.branch, record.ended(one.body, state, one.day, f"This pull request {how}."))
+                self._file_away(draft.branch, self._ending(one, state, how))
         if plan.kind in {Kind.CLOSED, Kind.CLEARED}:
             return self._close(plan, draft, seen)
         if plan.kind not in {Kind.OPENED, Kind.REFRESHED}:
@@ -77,6 +82,17 @@ class LocalHost:
             self._commit(plan, draft, seen)
         self._write(file, draft.body)
         return str(file), ("its evidence is thin: look twice",) if draft.unsure else ()
+
+    def _ending(self, one: Ended, state: str, how: str) -> str:
+        return record.ended(one.body, state, one.day, f"This pull request {how}.", one.merge, one.before)
+
+    def landed(self, path: str, ended: Ended) -> Landed | None:
+        """From the repository's own history."""
+        when = self.git.ask("show", "-s", "--format=%ct", ended.merge) if ended.merge and ended.before else None
+        if not when:
+            return None
+        at = datetime.fromtimestamp(int(when), UTC)
+        return Landed(at, self.git.content(ended.before, path), self.git.content(ended.merge, path))
 
     def _commit(self, plan: Plan, draft: Draft, seen: Seen) -> None:
         self._free(draft.branch)
@@ -121,7 +137,7 @@ class LocalHost:
         while (body := _read(old := file.with_suffix(f".{number}.md"))) is not None:
             known = record.read(body)
             if known and known.day:
-                yield old, Ended(old.name, body, date.fromisoformat(known.day), known.state == record.MERGED)
+                yield old, _past(old.name, body, known)
             number += 1
 
     def _file_away(self, branch: str, body: str) -> str:
@@ -141,6 +157,12 @@ class LocalHost:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         _write(file, body)
+
+
+def _past(name: str, body: str, known: record.Record) -> Ended:
+    """One that ended, as its own body remembers it."""
+    day, merged = date.fromisoformat(known.day), known.state == record.MERGED
+    return Ended(name, body, day, merged, merge=known.merge, before=known.before)
 
 
 def _read(file: Path) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tightener.publish.record import Record
+from tightener.redaction import Redact
 from tightener.results import Proposal
 from tightener.tighten.suggestion import Suggestion
 from tightener.tighten.wording import count
@@ -48,6 +49,7 @@ class Context:
     standings: Mapping[str, str]  # suggestion id -> standing, of those taken and those left out by people
     silent: tuple[str, ...] = ()  # sentences on agents of the file that nothing can be said about
     said_before: Record = field(default_factory=Record)  # by the open pull request: what was unticked there stays so
+    redact: Redact = field(default_factory=Redact)  # what of logged values goes out
 
 
 def doubts(part: Part) -> list[str]:

@@ -37,6 +37,8 @@ class Record:
     blob: str = ""  # Git's name of the policy file that it proposes
     state: str = ""  # '' = open, else one of the three above
     day: str = ""  # on which it ended, where no host knows
+    merge: str = ""  # the commit that merging made of the base, where no host knows
+    before: str = ""  # the one that the base was at until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def hidden(record: Record) -> str:
         "state": record.state,
         "day": record.day,
     }
+    said |= {name: value for name, value in (("merge", record.merge), ("before", record.before)) if value}
     text = json.dumps(said, ensure_ascii=True, separators=(",", ":"))
     for char in "<>@#&`":  # an agent's name may hold anything
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -84,6 +87,8 @@ def read(body: str) -> Record | None:
             str(said["blob"]),
             str(said["state"]),
             str(said["day"]),
+            str(said.get("merge", "")),
+            str(said.get("before", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -97,11 +102,12 @@ def read(body: str) -> Record | None:
     )
 
 
-def ended(body: str, state: str, day: date, why: str) -> str:
-    """The body of a pull request that has ended: why, then what it was."""
+def ended(body: str, state: str, day: date, why: str, merge: str = "", before: str = "") -> str:
+    """The body of a pull request that has ended: why, then what it was; of a merged one also between which commits."""
     record = read(body) or Record()
+    done = replace(record, state=state, day=day.isoformat(), merge=merge, before=before)
     rest = body[: body.rfind(_MARK)].rstrip("\n") if _MARK in body else body
-    return f"**{prose(why)}**\n\n---\n\n{rest}\n\n{hidden(replace(record, state=state, day=day.isoformat()))}\n"
+    return f"**{prose(why)}**\n\n---\n\n{rest}\n\n{hidden(done)}\n"
 
 
 def refused(seen: Seen, today: date) -> dict[str, No]:

@@ -10,7 +10,8 @@ import duckdb
 
 from tightener.logs.usage import inputs_of
 from tightener.model import Effect
-from tightener.report import backtest, words
+from tightener.redaction import Redact
+from tightener.report import backtest, veil, words
 from tightener.report.view import (
     AttemptRow,
     CheckRow,
@@ -34,8 +35,14 @@ _PREPARING = ("own_event", "request", "match", "owner")
 _QUERIES = (*_PREPARING, "evidence", "values", "risky_use", "bursts", "coverage", "replay")
 
 
-def view(con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None = None) -> ReportView:
-    """The page's data for one agent; `tried` is how this way of tightening did on the past."""
+def view(
+    con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None = None, redact: Redact | None = None
+) -> ReportView:
+    """The page's data for one agent; `tried` is how this way of tightening did on the past.
+
+    Logged values are shown as `redact` lets them, and where nobody says so as its defaults do.
+    """
+    found = veil.proposal(found, redact or Redact())
     study = found.study
     window = study.comparison.terms.window
     return ReportView(
@@ -73,6 +80,7 @@ def view(con: duckdb.DuckDBPyConnection, found: Proposal, tried: Backtest | None
         ended=study.ended,
         removal=words.removal_line(study.comparison) if any(g.verdict for g in study.comparison.grants) else "",
         kept=tuple(words.kept(study.comparison)),
+        promotions=tuple(words.promotions(study)),
         not_seen=tuple(words.not_seen(study)),
         refused=tuple(_attempt(a) for a in study.comparison.refused),
         around_gateway=tuple(_attempt(a) for a in study.comparison.around),

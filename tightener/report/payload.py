@@ -26,6 +26,18 @@ def comparison(study: Study) -> dict[str, Any]:
         "schema": "tightener.compare/1",
         **common(study),
         "grants": [grant(g) for g in found.grants],
+        "for_a_person_to_promote": [
+            {
+                "grant": one.grant.id,
+                "line": one.grant.rule.place.line,
+                "approved": one.approved,
+                "refused": 0,
+                "days": one.days,
+                "first": one.first.isoformat(),
+                "last": one.last.isoformat(),
+            }
+            for one in study.promotions
+        ],
         **_lists(found),
     }
 

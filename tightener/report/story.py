@@ -17,12 +17,14 @@ from tightener.report.terminal import Printer
 from tightener.resources import folder, query
 from tightener.results import Proposal, Study
 from tightener.services.semantics import fold_action
+from tightener.tighten.because import Because, because
 from tightener.tighten.compare import Comparison
 from tightener.tighten.grants import Grant
 from tightener.tighten.suggestion import Suggestion
 from tightener.tighten.wording import count
 
 _MOST_EVENTS = 10
+_MOST_PATTERNS = 8  # of one grant by its use
 _MOST_GRANTS = 5  # of one suggestion, told one by one
 _TOLD_BY_GATES = frozenset({"observed_days", "exposure_days", "calendar", "log_alone", "pooled"})
 _NARROWING = frozenset({"narrow_resources", "narrow_branches", "split_rule"})
@@ -70,10 +72,16 @@ def _of_grant(con: duckdb.DuckDBPyConnection, study: Study, one: Grant) -> Story
         ("granted since", str(one.granted_since or "unknown")),
         *_verdict(one, study),
     ]
+    uses = because(con, study.comparison, one)
+    facts += [(f"{dimension} by use", _by_use(said)) for dimension, said in uses.items()]
     document = {
         "schema": "tightener.explain/1",
         "kind": "grant",
         "grant": payload.grant(one),
+        "by_use": {
+            dimension: {"values": said.values, "new": said.late, "patterns": [r.document for r in said.reasons]}
+            for dimension, said in uses.items()
+        },
         "events": list(events),
         "sql": query("grant_events"),
     }
@@ -93,6 +101,14 @@ def _events(
 def _used(one: Grant) -> str:
     e = one.evidence
     return f"{count(e.uses, 'use')} on {count(e.days_active, 'day')} in {count(e.sessions, 'session')}"
+
+
+def _by_use(said: Because) -> str:
+    """What a grant's uses say of its patterns: how many values, and whether new ones keep coming."""
+    number = f"{count(said.values, 'distinct value')}, {said.late:,} new in the window's second half"
+    more = len(said.reasons) - _MOST_PATTERNS
+    rest = [f"and {more:,} more"] if more > 0 else []
+    return "\n".join([number, _said("patterns", [r.document for r in said.reasons[:_MOST_PATTERNS]]), *rest])
 
 
 def _verdict(one: Grant, study: Study) -> list[tuple[str, str]]:

@@ -104,6 +104,7 @@ def comparison(out: Printer, study: Study, *, every: bool = False) -> None:
     out.line()
     rows = [_grant_row(g) for g in found.grants] if every else list(_grouped(found.grants))
     out.table(("", "grant", "line", "uses", "last use", "days", "evidence"), rows)
+    _sentences(out, "Approved often, refused never", words.promotions(study))
     _lists(out, study)
 
 

@@ -11,6 +11,7 @@ from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.evidence import verdict as evidence
 from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
+from tightener.tighten.promotion import lines
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
 from tightener.tighten.wording import count, listing, weekly
@@ -133,6 +134,11 @@ def kept(comparison: Comparison) -> list[str]:
 
 def _few(actions: list[str]) -> str:
     return ", ".join(actions[:4]) + (f" and {len(actions) - 4} more" if len(actions) > 4 else "")
+
+
+def promotions(study: Study) -> list[str]:
+    """Grants under approval that a person may want to allow, with their record."""
+    return [f"{line}; only a person can promote it" for line in lines(study.promotions)]
 
 
 def not_seen(study: Study) -> list[str]:

@@ -18,16 +18,17 @@ def ages(
 ) -> Mapping[tuple[int, str], date | None]:
     """(rule index, action as written) -> the first day on which this very set of requests was granted; None = unknown.
 
-    The agent's own `x-granted-since` comes first: it is reviewed with the policy. Then Git. Without Git, the last log
-    day at which the database first met this text. `con` is None for a temporary database, which has no past: there the
-    age stays unknown, and the output says that the age gate was not applied.
+    The agent's own `x-granted-since` is reviewed with the policy: it holds for all that Git has not seen come later (a
+    grant that was requested or restored is as young as it is). Then Git. Without Git, the last log day at which the
+    database first met this text. `con` is None for a temporary database, which has no past: there the age stays
+    unknown, and the output says that the age gate was not applied.
     """
     pairs = [(rule, action) for rule in policy.rules if rule.effect is not Effect.DENY for action in rule.body.actions]
-    if policy.granted_since is not None:
-        return {(rule.index, action): policy.granted_since for rule, action in pairs}
-    history = granted_since(path, policy.name, pairs)
+    history = granted_since(path, policy.name, pairs, declared=policy.granted_since)
     if history is not None:
         return {key: since or today for key, since in history.items()}
+    if policy.granted_since is not None:
+        return {(rule.index, action): policy.granted_since for rule, action in pairs}
     if con is None:
         return {(rule.index, action): None for rule, action in pairs}
     return _first_seen(con, pairs, today)

@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from tightener.policy.patterns import contains, to_regex
 from tightener.tighten.arguments import Argument, Held, Kind, hold
@@ -24,6 +25,7 @@ from tightener.tighten.trie import AGREEMENT, FEWEST_GROWING, MOST_PATTERNS, Tri
 
 FEWEST_SESSIONS = 20  # before what one of them did alone is no more than that
 _WILD = re.compile(r"[*?]")
+_EPOCH = date(1970, 1, 1)
 _NAME = re.compile(r"[^=/:\s]*=")
 
 
@@ -35,6 +37,12 @@ class Reason:
     why: Why
     witnesses: tuple[Witness, ...]
     within: tuple[str, ...] = ()  # without a pattern: patterns that match all of its values; none = not known
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The pattern with what made it and the dated uses that bear it out, as evidence shows it."""
+        days = [{"value": w.value, "day": str(_EPOCH + timedelta(days=w.day))} for w in self.witnesses]
+        return {"pattern": self.pattern, "because": self.why.value, "witnesses": days}
 
 
 def generalise(service: str, dimension: str, values: Iterable[Seen], granted: Sequence[str]) -> tuple[str, ...] | None:

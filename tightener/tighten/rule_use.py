@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 
 from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
@@ -18,8 +17,6 @@ from tightener.tighten.pieces import UNSURE
 from tightener.tighten.risk import only_reads
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
 from tightener.tighten.segments import Seen, merged
-
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +247,7 @@ class RuleUse:
 
     def because(self, dimension: str, patterns: Sequence[str]) -> list[dict[str, object]]:
         """What made each of these patterns of a target, with the dated uses that bear it out."""
-        return [
-            {
-                "pattern": one.pattern,
-                "because": one.why.value,
-                "witnesses": [{"value": w.value, "day": str(_EPOCH + timedelta(days=w.day))} for w in one.witnesses],
-            }
-            for pattern in patterns
-            if (one := self._known.reasons.get((dimension, pattern)))
-        ]
+        return [one.document for pattern in patterns if (one := self._known.reasons.get((dimension, pattern)))]
 
     def thin(self, dimension: str, patterns: Sequence[str]) -> list[str]:
         """Those of the patterns that are granted still only because there is too little evidence for narrower ones."""

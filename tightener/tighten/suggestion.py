@@ -39,10 +39,13 @@ class Suggestion:
     evidence: Mapping[str, object]
     edit: Edit
     requires: tuple[str, ...] = ()  # ids without which this one says nothing (a split of a wildcard not yet listed)
+    name: str = ""  # its id where it is for showing only and no longer says what it was made of (report/veil.py)
 
     @property
     def id(self) -> str:
         """Names the suggestion: the same for the same change to the same rule, whatever else is proposed."""
+        if self.name:
+            return self.name
         rule = self.rule
         parts = (rule.agent, rule.effect, rule.service, rule.body, self.kind, _canonical(self.edit))
         text = repr((*parts, rule.twin) if rule.twin else parts)
