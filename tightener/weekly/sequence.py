@@ -217,7 +217,7 @@ def run(project: Project, policies: PolicySet, terms: Terms, ends: Ends, now: da
 
 def page_of(project: Project, found: Proposal, past: Backtest) -> str:
     """One agent's page, from the temporary tables of its study."""
-    return html.render(page.view(project.con, found, past))
+    return html.render(page.view(project.con, found, past, project.config.redact))
 
 
 def page_name(agent: str) -> str:
