@@ -77,6 +77,9 @@ ROOMS: dict[str, set[str]] = {
         *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
     },
     "reverting": {"pulls", "pipeline", "publish", "policy", "tighten", "errors"},
+    "weekly": {
+        *("pulls", "backtest", "pipeline", "publish", "report", "results", "policy", "logs", "tighten", "errors")
+    },
     "widenings": {
         *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
     },
@@ -105,6 +108,7 @@ ROOMS: dict[str, set[str]] = {
         "fleet",
         "pulls",
         "reverting",
+        "weekly",
         "widenings",
         "watch",
         "publish",

@@ -16,7 +16,7 @@ import typer
 
 from tightener.commands.context import Context, fail
 from tightener.errors import TightenerError
-from tightener.lines import reading, setup, showing, tightening, trials, undoing, widening
+from tightener.lines import reading, running, setup, showing, tightening, trials, undoing, widening
 from tightener.options import hoist
 
 app = typer.Typer(
@@ -61,6 +61,7 @@ COMMANDS = (  # in the order of the help text
     tightening.compare,
     tightening.iam,
     tightening.suggest,
+    running.run,
     showing.publish,
     undoing.revert,
     widening.watch,

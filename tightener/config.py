@@ -17,6 +17,7 @@ tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database read
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
 redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
+reports: reports                     # the folder of the pages that `tightener run` writes
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats", "publish", "redact"),
+    *("tools", "formats", "publish", "redact", "reports"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -117,6 +118,8 @@ class Config:
     formats: Mapping[str, FieldMap] = field(default_factory=dict)
     publish: Publish = Publish()
     redact: Redact = field(default_factory=Redact)
+    publishes: bool = False  # there is a `publish:`, so `run` publishes
+    reports: Path | None = None  # the folder of run's pages; None = .tightener/reports beside the file
 
     def owner_of(self, caller: Identity) -> Owner:
         """The agent that a logged caller is, and what told so."""
@@ -217,9 +220,10 @@ class _Reader:
         base = self._path.resolve().parent
         agents = self._mapping(_given(data.get("agents")), None, "agents")
         formats = self._mapping(_given(data.get("formats")), None, "formats")
-        database = data.get("database")
-        if not isinstance(database, str | None):
-            raise self.fail(f"`database` must be text, not {database!r}", "database", hint="put it in quotes")
+        for key in ("database", "reports"):
+            if not isinstance(data.get(key), str | None):
+                raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
+        database, reports = data.get("database"), data.get("reports")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
         policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
         return Config(
@@ -254,6 +258,8 @@ class _Reader:
             },
             publish=self._publish(_given(data.get("publish"))),
             redact=self._redact(_given(data.get("redact"))),
+            publishes="publish" in data,
+            reports=base / reports if reports else None,
         )
 
     def _publish(self, value: Any) -> Publish:

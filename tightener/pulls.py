@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
 from tightener import pipeline
 from tightener.backtest import rolling
@@ -30,7 +29,7 @@ from tightener.publish.settle import settle
 from tightener.report import backtest as backtest_report
 from tightener.report.words import sentence
 from tightener.resources import query
-from tightener.results import Proposal
+from tightener.results import Backtest, Proposal
 from tightener.tighten.suggest import changes
 from tightener.tighten.suggestion import additions
 from tightener.tighten.wording import count
@@ -68,6 +67,9 @@ class Place:
             )
 
 
+Asked = tuple[Part, dict[str, str]]  # one agent's part, and the standing of its suggestions
+
+
 def publish(
     project: Project, policies: PolicySet, places: Sequence[Place], agents: Sequence[str], terms: Terms
 ) -> list[Outcome]:
@@ -76,15 +78,35 @@ def publish(
     `agents`: only these, and those that an open pull request is about already; none = all. Raises TightenerError
     (`policy-not-in-base` where a file is not what its base has; else what proposing and the hosts raise).
     """
-    drafts = [(place.host, _draft(project, policies, place, agents, terms)) for place in places]
-    drafts.sort(key=lambda pair: (pair[1].changes > 0, -pair[1].risk))  # what closes makes room for what opens
-    done = [settle(host, draft, terms.most_open) for host, draft in drafts]
+
+    def ask(agent: str, no: Mapping[str, No]) -> Asked:
+        return part(project, policies, agent, no, terms)
+
+    drafts = [(place.host, draft(project, place, agents, terms, ask)) for place in places]
+    drafts.sort(key=lambda pair: turn(pair[1]))
+    done = [settle(host, one, terms.most_open) for host, one in drafts]
     for place in places:
-        _tidy(place)
+        tidy(place)
     return done
 
 
-def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence[str], terms: Terms) -> Draft:
+def turn(one: Draft) -> tuple[bool, float]:
+    """What drafts are settled in the order of: what closes makes room for what opens, the most risk first."""
+    return one.changes > 0, -one.risk
+
+
+def draft(
+    project: Project,
+    place: Place,
+    agents: Sequence[str],
+    terms: Terms,
+    ask: Callable[[str, Mapping[str, No]], Asked],
+    without: tuple[type[TightenerError], ...] = (NoEvidence,),
+) -> Draft:
+    """What should be proposed for one policy file. `ask` is `part`, or calls it.
+
+    `without`: the errors of an agent that leave its part out, with their message in the body. Raises as `publish`.
+    """
     branch = branch_of(place.path)
     seen = looked(place, branch)
     known = record.read(seen.open.body) if seen.open else None
@@ -93,11 +115,11 @@ def _draft(project: Project, policies: PolicySet, place: Place, agents: Sequence
     parts, standings, silent = [], dict[str, str](), list[str]()
     for agent in wanted:
         try:
-            part, own = _part(project, policies, agent, no, terms)
-        except NoEvidence as error:
+            one, own = ask(agent, no)
+        except without as error:
             silent.append(f"{agent}: {error.message}")
             continue
-        parts.append(part)
+        parts.append(one)
         standings |= own
     return _drafted(project, place, seen, branch, parts, standings, silent, terms)
 
@@ -116,7 +138,7 @@ def _put_back(place: Place, known: Record | None, today: date) -> dict[str, No]:
     return {one: no for one, no in record.reverted(seen, today).items() if one not in ticked}
 
 
-def _tidy(place: Place) -> None:
+def tidy(place: Place) -> None:
     """Files away a revert that has ended, and removes its branch, as for every other pull request."""
     branch = revert_branch_of(place.path)
     seen = place.host.look(place.path, branch)
@@ -125,17 +147,28 @@ def _tidy(place: Place) -> None:
         settle(place.host, nothing, 0)
 
 
-def _part(
-    project: Project, policies: PolicySet, agent: str, no: Mapping[str, No], terms: Terms
-) -> tuple[Part, dict[str, str]]:
-    """One agent's part, and the standing of each suggestion that is in it or that people left out."""
+def part(
+    project: Project,
+    policies: PolicySet,
+    agent: str,
+    no: Mapping[str, No],
+    terms: Terms,
+    *,
+    past: Backtest | None = None,
+    see: Callable[[Proposal], None] = lambda _: None,
+) -> Asked:
+    """One agent's part, and the standing of each suggestion that is in it or that people left out.
+
+    `past`: what rolling.glance says, where that is known already. `see` is handed the whole proposal while the
+    temporary tables of its study are there. Raises what studying and proposing raise.
+    """
 
     def proposed(refused: Mapping[str, str], only: Sequence[str] = ()) -> Proposal:
         # A study of its own for each: both work on the same temporary tables.
         found = pipeline.study(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
         return pipeline.propose(project, found, only, refused)
 
-    tried = rolling.glance(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
+    tried = past or rolling.glance(project, policies, agent, days=terms.days, as_of=terms.as_of, min_age=terms.min_age)
     refused = {one: said.reason for one, said in no.items()}
     found = proposed(refused)
     while again := {one.id: no[name] for one in found.suggestions if (name := record.about(one)) in no}:
@@ -149,6 +182,7 @@ def _part(
         refused = {one: reason for one, reason in refused.items() if one not in ended}
         found = proposed(refused)
         comparison = found.study.comparison
+    see(found)
     left_out = found.left_out
     waiting = 0
     if len(found.suggestions) > body.MOST_CHANGES:
@@ -157,7 +191,7 @@ def _part(
         found = replace(proposed(refused, first), left_out=left_out)
     unticked = tuple(one for one, _ in left_out if one.id in refused)
     tallies = [tally for tally in tried.ways.get(OURS, ()) if tally is not None]
-    part = Part(
+    made = Part(
         found,
         backtest_report.line(tried, OURS),
         sum(tally.uses for tally in tallies),
@@ -165,7 +199,7 @@ def _part(
         unticked,
         waiting,
     )
-    return part, {one.id: record.standing(one, comparison) for one in (*found.suggestions, *unticked)}
+    return made, {one.id: record.standing(one, comparison) for one in (*found.suggestions, *unticked)}
 
 
 def _first(found: Proposal) -> list[str]:
@@ -260,15 +294,3 @@ def _why(parts: Sequence[Part], silent: Sequence[str]) -> str:
     if not parts and silent:
         return f"nothing can be said now: {silent[0]}"
     return "nothing is left to tighten: what is granted is in use, or must be kept for want of evidence"
-
-
-def places_of(
-    policies: PolicySet,
-    agents: Sequence[str],
-    repository: Callable[[Path], tuple[Git, str]],
-    host: Callable[[Git], Host],
-) -> list[Place]:
-    """The policy files that are asked about, each with its repository. Raises TightenerError (`no-repository`)."""
-    files = [file for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
-    found = [(file, *repository(Path(file.path))) for file in files]
-    return [Place(file, git, path, host(git)) for file, git, path in found]

@@ -91,6 +91,25 @@ def glance(
     )
 
 
+def glanced(found: Backtest) -> Backtest:
+    """What `glance` would say, out of a backtest with baselines and shorter windows over as many periods.
+
+    The newest periods are the same in both, as far as a whole window of log lies before them.
+    """
+    starts = sorted([*(one.score.first.isoformat() for one in found.periods), *(text[:10] for text in found.skipped)])
+    whole = max(found.logged - found.days, 0) // found.horizon
+    kept = starts[max(len(starts) - whole, 0) :]
+    at = [i for i, one in enumerate(found.periods) if one.score.first.isoformat() in kept]
+    return replace(
+        found,
+        periods=tuple(found.periods[i] for i in at),
+        ways={name: tuple(found.ways[name][i] for i in at) for name in (NO_CHANGE, OURS) if at},
+        stated=tuple(found.stated[i] for i in at),
+        skipped=tuple(text for text in found.skipped if text[:10] in kept),
+        needed=found.days + found.horizon,
+    )
+
+
 def _windows(first: date, last: date, days: int, horizon: int, fewest: int, most: int) -> list[tuple[Window, Window]]:
     """What is learnt on and what is scored on, oldest first."""
     found: list[tuple[Window, Window]] = []

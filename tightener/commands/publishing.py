@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tightener import pipeline, pulls
@@ -15,13 +15,15 @@ from tightener.commands.context import Context, Question, policies_of, project_o
 from tightener.config import Publish
 from tightener.errors import TightenerError
 from tightener.pipeline import Project
-from tightener.policy.document import PolicySet
+from tightener.policy.document import PolicyFile, PolicySet
 from tightener.publish.git import Git, repository_of
-from tightener.publish.host import Outcome
+from tightener.publish.host import Host, Outcome
 from tightener.publish.local import LocalHost
+from tightener.pulls import Place
 from tightener.report.terminal import Printer
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # PyGithub is an extra
+    from tightener.publish.client import Api
     from tightener.publish.github import GitHubHost
 
 
@@ -58,20 +60,45 @@ def terms_of(project: Project, asked: Question, now: datetime) -> pulls.Terms:
     )
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as containers have
+        return f"uid {os.getuid()}"
+
+
+def placer(
+    ctx: Context, project: Project, now: datetime, dry: Callable[[str], None] | None
+) -> Callable[[PolicyFile], Place]:
+    """Finds where a policy file's pull request goes. What it returns raises TightenerError."""
+    said = project.config.publish
+    remote: list[Host] = []  # one for all files, made when it is first needed
+
+    def host(git: Git) -> Host:
+        if not said.github:
+            return local_host(ctx, project, git, now)
+        if not remote:
+            remote.append(github_host(said, now, dry))
+        return remote[0]
+
+    def place(file: PolicyFile) -> Place:
+        git, path = repository_of(Path(file.path), dry)
+        return Place(file, git, path, host(git))
+
+    return place
+
+
 def places_of(
     ctx: Context, project: Project, policies: PolicySet, agents: Sequence[str], now: datetime, *, dry: bool
-) -> list[pulls.Place]:
+) -> list[Place]:
     """The agents' policy files, and where the pull requests about them go. With `dry`, what is written is told."""
-    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
-    remote = github_host(project.config.publish, now, shown) if project.config.publish.github else None
-    return pulls.places_of(
-        policies, agents, partial(repository_of, dry=shown), lambda git: remote or local_host(ctx, project, git, now)
-    )
+    place = placer(ctx, project, now, Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None)
+    return [place(file) for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
 
 
 def requester() -> str:
     """Who runs this."""
-    return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    return os.environ.get("GITHUB_ACTOR") or _user()
 
 
 def local_host(ctx: Context, project: Project, git: Git, now: datetime) -> LocalHost:
@@ -82,8 +109,16 @@ def local_host(ctx: Context, project: Project, git: Git, now: datetime) -> Local
 
 def github_host(said: Publish, now: datetime, dry: Callable[[str], None] | None) -> GitHubHost:
     """The host that the configuration names. Raises TightenerError."""
+    api = github_api(said, dry)
+    from tightener.publish import github  # noqa: PLC0415 - PyGithub is an extra: most people do without it
+
+    return github.GitHubHost(api, said.github, said.labels, now.date(), said.base)
+
+
+def github_api(said: Publish, dry: Callable[[str], None] | None = None) -> Api:
+    """The API of the host that the configuration names. Raises TightenerError."""
     try:
-        from tightener.publish import client, github  # noqa: PLC0415 - PyGithub is an extra: most people do without it
+        from tightener.publish import client  # noqa: PLC0415 - PyGithub is an extra: most people do without it
     except ImportError as error:
         raise TightenerError(
             "PyGithub is not installed", slug="github-not-installed", hint="pip install 'tightener[github]'"
@@ -92,8 +127,7 @@ def github_host(said: Publish, now: datetime, dry: Callable[[str], None] | None)
     if not token:
         raise TightenerError("there is no token for GitHub", slug="github-token", hint="set GITHUB_TOKEN")
     url = said.api or os.environ.get("GITHUB_API_URL") or client.PUBLIC
-    api = client.connect(token, url.rstrip("/"), dry)
-    return github.GitHubHost(api, said.github, said.labels, now.date(), said.base)
+    return client.connect(token, url.rstrip("/"), dry)
 
 
 def document(one: Outcome) -> dict[str, Any]:

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tightener import pipeline, pulls, reverting
+from tightener import pipeline, reverting
 from tightener.commands import publishing
 from tightener.commands.context import Context
 from tightener.errors import TightenerError
@@ -90,14 +89,10 @@ def _found(
     policies = pipeline.read_policies(project, policy)
     asked = bool(said.github) and (number is not None or not here or bool(only))
     remote = publishing.github_host(said, now, shown) if asked else None
-    places = pulls.places_of(
-        policies,
-        (),
-        partial(repository_of, dry=shown),
-        lambda git: remote or publishing.local_host(ctx, project, git, now),
-    )
     found: list[Reverted] = []
-    for place in places:
+    for file in policies.files:
+        git, path = repository_of(Path(file.path), shown)
+        place = Place(file, git, path, remote or publishing.local_host(ctx, project, git, now))
         if number:
             merge = _numbered(place, int(number[1]))
         else:
@@ -107,7 +102,7 @@ def _found(
         if merge:
             found.append(reverting.undo(place, merge, only, now))
     if not found:
-        files = ", ".join(place.path for place in places[:5])
+        files = ", ".join(file.path for file in policies.files[:5])
         raise TightenerError(
             f"{what} is no commit or pull request that changed {files}",
             slug="unknown-change",

@@ -75,7 +75,7 @@ def report(
     min_age: MinAge = "30d",
     as_of: AsOf = None,
 ) -> None:
-    """Self-contained pages for reviewers and auditors: one agent's, everybody's (--all), or by control (--compliance)."""
+    """Self-contained pages for reviewers and auditors: one agent's, everybody's (--all), by control (--compliance)."""
     named = agent or []
     if every and (named or compliance):
         raise typer.BadParameter("--all goes without --agent and --compliance")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,6 +14,7 @@ from tightener.errors import LogError, Place
 from tightener.resources import query
 
 SCHEMA_VERSION = "4"
+_HOLDER = re.compile(r"lock is held in (.+?) \(PID (\d+)\)")  # in DuckDB's words
 
 
 def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open
@@ -29,6 +33,21 @@ def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - caller
     finally:
         os.umask(before)
     return _prepared(con, path)
+
+
+def copy(path: Path, to: Path) -> None:
+    """Writes what a database holds into a new one. Raises LogError, as `open`; `path` itself is only read."""
+    with duckdb.connect(":memory:") as con:
+        try:
+            con.execute(f"ATTACH {_quoted(path)} AS old (READ_ONLY)")
+            con.execute(f"ATTACH {_quoted(to)} AS new")
+            con.execute("COPY FROM DATABASE old TO new")
+        except duckdb.Error as error:
+            raise _unopened(path, str(error)) from error
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None) -> duckdb.DuckDBPyConnection:
@@ -62,7 +81,7 @@ def _unopened(path: Path, text: str) -> LogError:
     first = text.splitlines()[0]
     if "lock" in text.lower():
         return LogError(
-            "another process has the database open",
+            f"another process has the database open{_holder(text)}",
             slug="database-locked",
             place=place,
             hint="wait until it has ended, or name another file with --db",
@@ -83,6 +102,26 @@ def _unopened(path: Path, text: str) -> LogError:
         place=place,
         hint="name another file with --db; reading the logs again makes a new one",
     )
+
+
+def _holder(text: str) -> str:
+    """Who holds DuckDB's lock, in words: the lock is the kernel's on the open file, so it ends with its process."""
+    found = _HOLDER.search(text)
+    if found is None:
+        return ""
+    begun = _begun(int(found[2]))
+    since = f", running since {begun:%Y-%m-%d %H:%M:%S} UTC" if begun else ""
+    return f": process {found[2]} ({Path(found[1]).name}){since}"
+
+
+def _begun(process: int) -> datetime | None:
+    """When a process began, where the system says so as Linux does."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        boot = time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return datetime.fromtimestamp(boot + int(fields[19]) / os.sysconf("SC_CLK_TCK"), UTC)
+    except (OSError, AttributeError, IndexError, ValueError):
+        return None
 
 
 def _check(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:

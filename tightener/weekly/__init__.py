@@ -1,0 +1,1 @@
+"""The weekly run: everything that tightener.yaml names, for all agents, one after the other."""

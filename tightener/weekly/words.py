@@ -1,0 +1,158 @@
+"""What a run says: lines for people, a document for programs, Markdown for a workflow's page, one line at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from tightener.errors import EXIT_DONE, EXIT_ERROR, EXIT_NO_EVIDENCE, EXIT_SUGGESTIONS, EXIT_VERIFICATION
+from tightener.pipeline import STALE_DAYS
+from tightener.publish import markdown
+from tightener.publish.host import Kind, Outcome
+from tightener.report.defuse import visible
+from tightener.report.overview import ingest_document
+from tightener.report.terminal import Printer
+from tightener.tighten.wording import count
+from tightener.weekly.sequence import Agent, Fate, File, Week
+
+_WORDS = {
+    EXIT_DONE: "done",
+    EXIT_SUGGESTIONS: "done",
+    EXIT_ERROR: "done in part",
+    EXIT_NO_EVIDENCE: "no evidence",
+    EXIT_VERIFICATION: "a proof failed",
+}
+_MOST_PAGES = 10  # named in a terminal
+_MOST_ROWS = 100  # of the Markdown's table
+_MOST_TEXT = 300  # characters of one cell
+
+
+def line(week: Week, code: int, *, dry: bool) -> str:
+    """The run in one line: what was studied, what is proposed, what was written, what went wrong."""
+    fates = Counter(one.fate for one in week.agents)
+    parts = [f"{fates[Fate.STUDIED]} of {count(len(week.agents), 'agent')} studied"]
+    parts += [f"{fates[fate]} {fate.value}" for fate in Fate if fate is not Fate.STUDIED and fates[fate]]
+    parts.append(f"{count(week.suggestions, 'change')} proposed")
+    kinds = Counter(one.outcome.kind for one in week.files if one.outcome)
+    told = [f"{many} {kind.value}" for kind in Kind if (many := kinds[kind])]
+    if broken := sum(one.error is not None for one in week.files):
+        told.append(f"{broken} failed")
+    if told:
+        parts.append(f"pull requests: {', '.join(told)}")
+    kept = [one.page for one in week.agents if one.page]
+    pages = [f"{sum(one.new for one in kept)} written", f"{sum(not one.new and not one.why for one in kept)} unchanged"]
+    if broken := sum(bool(one.why) for one in kept):
+        pages.append(f"{broken} failed")
+    parts.append(f"pages: {', '.join(pages)}")
+    if bad := len(week.read.problems):
+        parts.append(f"{count(bad, 'problem')} with the logs")
+    return f"{'dry run, nothing written; ' if dry else ''}{_WORDS[code]}: {'; '.join(parts)}"
+
+
+def stopped(slug: str) -> str:
+    """The same for a run that an error ended before any agent was studied."""
+    return f"not done: stopped before any agent was studied [{slug}]"
+
+
+def words(out: Printer, week: Week, today: date) -> None:
+    """A row an agent, the pull requests, and what went wrong."""
+    out.table(("agent", "", "what was found"), [(visible(one.name), one.fate.value, _says(one)) for one in week.agents])
+    places = [one.page.place for one in week.agents if one.page and one.page.new]
+    out.listed("Pages written", places, _MOST_PAGES, "they stand beside these")
+    out.listed("Pull requests", [text for one in week.files for text in _pull(one)])
+    out.listed("What went wrong", list(wrong(week)))
+    if old := stale(week, today):
+        out.line()
+        out.line(f"warning: {old}")
+    out.line()
+
+
+def wrong(week: Week) -> Iterator[str]:
+    """A sentence for everything that failed."""
+    for one in week.agents:
+        if one.fate not in {Fate.STUDIED, Fate.THIN}:
+            yield f"{one.name}: {one.says} [{one.slug}]"
+        if one.page and one.page.why:
+            yield f"{one.name}: no page: {one.page.why}"
+    for file in week.files:
+        if file.error:
+            yield f"{file.path}: {file.error}"
+
+
+def stale(week: Week, today: date) -> str:
+    """A warning where the logs end long ago; '' where they do not."""
+    last = max((one.last for one in week.agents if one.last), default=None)
+    if last is None or (today - last).days <= STALE_DAYS:
+        return ""
+    return f"the window ends on {last}, {(today - last).days} days ago; newer logs may tell more"
+
+
+def document(week: Week, code: int, *, dry: bool) -> dict[str, Any]:
+    """`tightener.run/1`."""
+    return {
+        "schema": "tightener.run/1",
+        "dry_run": dry,
+        "exit_code": code,
+        "summary": line(week, code, dry=dry),
+        "logs": ingest_document(week.read),
+        "agents": [
+            {
+                "agent": one.name,
+                "outcome": one.fate.value,
+                "says": one.says,
+                "error": one.slug or None,
+                "suggestions": one.suggestions,
+                "window_last": one.last.isoformat() if one.last else None,
+                "page": one.page.place if one.page and not one.page.why else None,
+                "page_written": bool(one.page and one.page.new),
+                "page_problem": one.page.why or None if one.page else None,
+            }
+            for one in week.agents
+        ],
+        "pull_requests": [_file(one) for one in week.files],
+    }
+
+
+def summary(week: Week, code: int, today: date, *, dry: bool) -> str:
+    """Markdown for a workflow run's page ($GITHUB_STEP_SUMMARY). Names and sentences in it are shown and do nothing."""
+    lines = [f"### tightener: {markdown.prose(line(week, code, dry=dry))}", ""]
+    if week.agents:
+        lines += ["| agent | outcome | what was found |", "| --- | --- | --- |"]
+        for one in week.agents[:_MOST_ROWS]:
+            said = markdown.short(_says(one), _MOST_TEXT)
+            lines.append(f"| {markdown.short(one.name, _MOST_TEXT, markdown.code)} | {one.fate.value} | {said} |")
+        lines.append("")
+    if len(week.agents) > _MOST_ROWS:
+        lines += [f"and {len(week.agents) - _MOST_ROWS:,} more agents", ""]
+    told = [text for one in week.files for text in _pull(one)] + list(wrong(week)) + [stale(week, today)]
+    lines += [f"- {markdown.short(text, _MOST_TEXT)}" for text in told[:_MOST_ROWS] if text]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _says(one: Agent) -> str:
+    return visible(one.says)
+
+
+def _pull(one: File) -> Iterator[str]:
+    if one.outcome is None:
+        return
+    done: Outcome = one.outcome
+    where = f" ({done.place})" if done.place else ""
+    yield f"{done.path}: {done.kind.value}: {done.why}{where}"
+    yield from (f"{done.path}: {note}" for note in done.notes)
+
+
+def _file(one: File) -> dict[str, Any]:
+    done, error = one.outcome, one.error
+    return {
+        "file": done.path if done else one.path,
+        "branch": done.branch if done else None,
+        "outcome": done.kind.value if done else "failed",
+        "why": done.why if done else error.message if error else "",
+        "error": error.slug if error else None,
+        "place": done.place if done else None,
+        "changes": done.changes if done else 0,
+        "notes": list(done.notes) if done else [],
+    }
