@@ -27,6 +27,7 @@ from tightener.resources import query
 from tightener.shelf import Placed, Stage
 
 REPORTED_PERIODS = 3  # of the backtest, on an agent's page
+_UNPROVED = "its proposal does not hold; `tightener suggest` says why"
 _QUERIES = ("own_event", "request", "match", "owner", "evidence", "trend")
 
 
@@ -100,8 +101,8 @@ def _agent(
         found = pipeline.propose(project, study)
     except NoEvidence as error:
         return AgentRow(finding(study, policy, None, "no_evidence"), None, "", error.message)
-    except VerificationFailed as error:
-        return AgentRow(finding(study, policy, None, "failed"), None, "", error.message)
+    except VerificationFailed:  # whose message quotes a request, and only the veil lets logged values out
+        return AgentRow(finding(study, policy, None, "failed"), None, "", _UNPROVED)
     view = page.view(project.con, found, tried, project.config.redact)
     stem = shelf.stem(agent)
     staged.add(f"agents/{stem}.html", html.render(view, Beside("../index.html", f"{stem}.csv", f"{stem}.json")))

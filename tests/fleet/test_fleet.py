@@ -20,6 +20,7 @@ import pytest
 from tightener import fleet, pipeline, trend
 from tightener.cli import run
 from tightener.config import load
+from tightener.errors import VerificationFailed
 from tightener.logs import store
 from tightener.report.fleet import Finding, kind_of
 from tightener.resources import query
@@ -176,6 +177,23 @@ def test_write_is_one_function_for_a_weekly_run(story: Path, monkeypatch: pytest
     assert (again.news, again.files.written, again.files.unchanged) == (False, (), 13)
     assert again.view == done.view
     project.con.close()
+
+
+def test_a_failed_proof_tells_no_logged_value(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its message quotes the request that it fails on, whatever `redact:` says."""
+
+    def failing(*_: object) -> None:
+        raise VerificationFailed("lost: tools send recipient=GB29 NWBK 6016", slug="proposal-not-proved")
+
+    monkeypatch.setattr(pipeline, "propose", failing)
+    project = pipeline.open_project(load(story / "tightener.yaml"), story / ".tightener/tightener.duckdb")
+    done = fleet.write(project, pipeline.read_policies(project), story / "failed")
+    project.con.close()
+    assert len(done.failed) == 3
+    written = [path.read_text() for path in (story / "failed").rglob("*.*") if path.is_file()]
+    assert len(written) >= 4
+    assert not [text for text in written if "GB29" in text]
+    assert any("does not hold" in text for text in written)
 
 
 def found(agent: str, day: date, granted: int, policy: str = "p.yaml") -> Finding:
