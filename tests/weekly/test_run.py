@@ -492,7 +492,9 @@ def started(base: Path) -> int:
     """A run in a process of its own, which need not import anything again."""
     child = os.fork()
     if not child:
-        os._exit(call(base, "run", "--quiet")[0])
+        code, out, err = call(base, "run", "--quiet")
+        (base.parent / f"{base.name}.said").write_text(out + err)
+        os._exit(code)
     return child
 
 
@@ -516,6 +518,6 @@ def test_twenty_kills_end_where_one_whole_run_does(tmp_path: Path) -> None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             stages.add(sum(p.is_file() for p in (base / ".tightener").rglob("*")))
-        assert os.waitpid(started(base), 0)[1] == 0
+        assert os.waitpid(started(base), 0)[1] == 0, base.with_name(f"{base.name}.said").read_text()
         assert end_of(base) == wanted
     assert len(stages) > 1, "every kill came at the same stage"
