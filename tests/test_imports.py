@@ -78,7 +78,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "reverting": {"pulls", "pipeline", "publish", "policy", "tighten", "errors"},
     "weekly": {
-        *("pulls", "backtest", "pipeline", "publish", "report", "results", "policy", "logs", "tighten", "errors")
+        *("fleet", "shelf", "watch", "pulls", "backtest", "pipeline", "publish", "report", "results"),
+        *("policy", "logs", "tighten", "errors"),
     },
     "widenings": {
         *("pulls", "pipeline", "publish", "prove", "tighten", "policy", "logs", "model", "errors"),
@@ -89,7 +90,21 @@ ROOMS: dict[str, set[str]] = {
     },
     "shelf": {"errors"},
     "trend": {"report", "resources"},
-    "fleet": {"trend", "shelf", "backtest", "pipeline", "report", "policy", "logs", "errors", "resources"},
+    "fleet": {
+        *(
+            "trend",
+            "shelf",
+            "backtest",
+            "pipeline",
+            "report",
+            "results",
+            "policy",
+            "logs",
+            "model",
+            "errors",
+            "resources",
+        )
+    },
     "jobs": {"pipeline", "results", "prove", "tighten", "policy", "logs", "errors"},
     "backtest": {
         *("pipeline", "results", "prove", "tighten", "policy", "services", "logs", "model", "errors", "resources")

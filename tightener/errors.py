@@ -48,6 +48,11 @@ class TightenerError(Exception):
         self.place = place
         self.exit_code = exit_code
 
+    @property
+    def outward(self) -> str:
+        """The message for pages and pull requests, which others read: it quotes nothing from a log."""
+        return self.message
+
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
         hint = f"\n  hint: {self.hint}" if self.hint else ""
@@ -78,3 +83,8 @@ class VerificationFailed(TightenerError):
 
     def __init__(self, message: str, *, slug: str, hint: str = "") -> None:
         super().__init__(message, slug=slug, hint=hint, exit_code=EXIT_VERIFICATION)
+
+    @property
+    def outward(self) -> str:
+        """Without the message, which quotes the request that the proof fails on."""
+        return "its proposal does not hold; `tightener suggest` says why"

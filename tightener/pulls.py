@@ -117,7 +117,7 @@ def draft(
         try:
             one, own = ask(agent, no)
         except without as error:
-            silent.append(f"{agent}: {error.message}")
+            silent.append(f"{agent}: {error.outward}")
             continue
         parts.append(one)
         standings |= own

@@ -254,7 +254,7 @@ def test_no_git_is_said_and_never_clear(story: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("report",), 2, "--compliance takes several"),
+        (("report",), 2, "--all or --compliance"),
         (("report", "--agent", AGENTS[0], "--csv", "x.csv"), 2, "go with --compliance"),
         (("report", "--compliance", "--principal", "arn:x"), 2, "needs one --agent"),
         (("report", "--compliance", "--agent", "nobody"), 1, "no policy names the agent"),

@@ -67,3 +67,26 @@ def test_a_locked_database(tmp_path: Path) -> None:
         holder.stdout.readline()
         assert refused(path).slug == "database-locked"
         holder.stdin.close()
+
+
+def test_killed_while_it_is_made_it_is_not_taken_for_somebody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    killed = """
+import os, pathlib, sys
+from tightener.logs import store
+
+text, connect = store.query("schema"), store.duckdb.connect
+
+def connected(*place):
+    con = connect(*place)
+    con.create_function("die", lambda: os._exit(9), [], "INTEGER", side_effects=True)
+    return con
+
+store.query = lambda name: text.replace("CREATE TABLE IF NOT EXISTS event", "SELECT die(); CREATE TABLE event", 1)
+store.duckdb.connect = connected
+store.open(pathlib.Path(sys.argv[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", killed, str(path)], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == 9
+    with store.open(path) as con:
+        assert con.execute("SELECT count(*) FROM run").fetchone() == (0,)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from tightener.report.defuse import visible
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
 from tightener.weekly import sequence, words
-from tightener.weekly.sequence import Ends, Kept, Week
+from tightener.weekly.sequence import Ends, Week
 
 
 def run(ctx: Context, asked: Question, now: datetime, *, dry: bool, exit_code: bool) -> int:
@@ -59,7 +60,8 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> Week:
         )
     if not config.logs:
         raise TightenerError("no logs are named", slug="no-logs", hint=f"name them under `logs:` in {config.path}")
-    with _database(ctx, config, dry=dry) as project:
+    folder = config.reports or config.path.parent / ".tightener" / "reports"
+    with _database(ctx, config, dry=dry) as project, _pages(folder, dry=dry) as pages:
         policies = policies_of(project, asked)
         if not policies.agents:
             raise TightenerError(
@@ -67,7 +69,7 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> Week:
             )
         shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
         ends = Ends(
-            keep=_keeper(config.reports or config.path.parent / ".tightener" / "reports", shown),
+            pages=pages,
             place=publishing.placer(ctx, project, now, shown) if config.publishes else None,
             progress=progress_printer(sys.stderr, shown=ctx.progress),
         )
@@ -100,26 +102,17 @@ def _database(ctx: Context, config: Config, *, dry: bool) -> Iterator[Project]:
             yield project
 
 
-def _keeper(folder: Path, dry: Callable[[str], None] | None) -> Callable[[str, str], Kept]:
-    """Keeps pages in a folder, each whole or not at all; one whose bytes are there already is not touched."""
-
-    def keep(name: str, text: str) -> Kept:
-        path, data = folder / name, text.encode()
-        part = path.with_name(f".{name}.part")
-        try:
-            if path.exists() and path.read_bytes() == data:
-                return Kept(str(path))
-            if dry is not None:
-                dry(f"write {len(data)} bytes to {path}")
-                return Kept(str(path), new=True)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
-        except OSError as error:
-            raise TightenerError(f"cannot write {path}: {error.strerror}", slug="unwritable") from error
-        return Kept(str(path), new=True)
-
-    return keep
+@contextmanager
+def _pages(folder: Path, *, dry: bool) -> Iterator[Path]:
+    """The folder of pages. With `dry`, a copy for this run."""
+    if not dry:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as other:
+        copy = Path(other) / "pages"
+        if folder.is_dir():
+            shutil.copytree(folder, copy)
+        yield copy
 
 
 def _summary(text: str) -> None:

@@ -55,8 +55,10 @@ def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None) -> duckdb.DuckD
         _check(con, path)
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
+        con.begin()  # all tables or none: what is left of a run that was killed here must not look like somebody else's
         con.execute(query("schema"))
         con.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+        con.commit()
     except BaseException:
         con.close()
         raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +17,8 @@ from tightener.policy.diff import top_level
 from tightener.publish.commit import opened
 from tightener.publish.host import Again, Tip
 
+_LOCKED = re.compile(rb"\.lock': File exists|[Uu]nable to create '[^']*\.lock'")
+_TRIES, _PAUSE = 10, 0.2  # seconds
 _MISSING = "0" * 40  # what a reference is before it is made
 
 
@@ -45,6 +49,12 @@ class Git:
             self.dry(f"git {' '.join(arguments)}{f'  # {len(data)} bytes on stdin' if data is not None else ''}")
             return stand_in
         done = self._run(arguments, data, extra)
+        for _ in range(_TRIES):
+            # another git has the lock: one of ours that outlived a run that was killed is done in a moment
+            if not done.returncode or not _LOCKED.search(done.stderr):
+                break
+            time.sleep(_PAUSE)
+            done = self._run(arguments, data, extra)
         if done.returncode:
             error = _failed(arguments, done.stderr)
             if arguments[0] == "update-ref" and "but expected" in done.stderr.decode("utf-8", "replace"):

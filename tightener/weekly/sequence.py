@@ -1,4 +1,4 @@
-"""The weekly run: logs -> each agent studied once -> its page on the way -> pull requests. Nothing of it is printed.
+"""The weekly run: logs -> what merges broke -> each agent studied once -> pages -> pull requests. Nothing is printed.
 
 What fails for one agent or one policy file is noted, and the others go on. Every step can be taken again: what it finds
 done, it leaves alone. So a run that was killed is made good by the next one.
@@ -6,14 +6,14 @@ done, it leaves alone. So a run that was killed is made good by the next one.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from hashlib import sha256
+from pathlib import Path
 
-from tightener import pipeline, pulls
+from tightener import fleet, pipeline, pulls
 from tightener.backtest import rolling
 from tightener.errors import (
     EXIT_DONE,
@@ -25,20 +25,19 @@ from tightener.errors import (
     TightenerError,
     VerificationFailed,
 )
+from tightener.fleet import REPORTED_PERIODS, Making
 from tightener.logs.ingest import IngestReport
 from tightener.logs.staging import Progress
 from tightener.pipeline import Project
 from tightener.policy.document import PolicyFile, PolicySet
-from tightener.publish.host import Draft, Host, Outcome
+from tightener.publish.host import Draft, Outcome
 from tightener.publish.record import No
 from tightener.publish.settle import settle
 from tightener.pulls import Asked, Place, Terms
-from tightener.report import html, page
 from tightener.report.words import sentence
 from tightener.results import Backtest, Proposal
-
-REPORTED_PERIODS = 3  # of the backtest, as in `report`
-_RESERVED = re.compile(r"index|con|prn|aux|nul|com\d|lpt\d")  # the fleet's page, and what Windows takes for devices
+from tightener.shelf import Placed
+from tightener.watch import Watched, watch
 
 
 class Fate(StrEnum):
@@ -51,17 +50,11 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A page in its place: where, and whether its bytes were written anew. `why`: why there is none."""
-
-    place: str
-    new: bool = False
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent: what became of it, in one sentence, and its page. `slug` is of the error, '' where there was none."""
+    """One agent: what became of it, in one sentence, and its page's name in the folder of pages ('' = none).
+
+    `slug` is of the error, '' where there was none.
+    """
 
     name: str
     fate: Fate
@@ -69,7 +62,7 @@ class Agent:
     slug: str = ""
     suggestions: int = 0
     last: date | None = None  # the day that its window ends on
-    page: Kept | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,9 @@ class Week:
 
     read: IngestReport
     agents: tuple[Agent, ...]
+    pages: Placed | TightenerError
     files: tuple[File, ...]  # none where nothing says `publish:`
+    watched: Watched
 
     @property
     def suggestions(self) -> int:
@@ -97,10 +92,9 @@ class Week:
     @property
     def failed(self) -> bool:
         """Whether something went wrong that the logs are not to blame for."""
-        pages = (one.page for one in self.agents)
         return (
             any(one.fate is Fate.FAILED for one in self.agents)
-            or any(kept.why for kept in pages if kept)
+            or isinstance(self.pages, TightenerError)
             or any(one.error for one in self.files)
         )
 
@@ -118,9 +112,9 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What reaches the world: the page of an agent is kept under a name, a policy file has a place, or none has."""
+    """What reaches the world: the folder of pages; where a policy file's pull requests go, None = nowhere."""
 
-    keep: Callable[[str, str], Kept]
+    pages: Path
     place: Callable[[PolicyFile], Place] | None
     progress: Callable[[Progress], None]
 
@@ -132,8 +126,53 @@ class _Run:
     project: Project
     policies: PolicySet
     terms: Terms
-    ends: Ends
+    making: Making | None  # of the pages; None where there are no logs to speak of
     agents: dict[str, Agent] = field(default_factory=dict)
+    files: list[File] = field(default_factory=list)
+
+    def places(self, of: Callable[[PolicyFile], Place] | None) -> list[Place]:
+        """Where the policy files' pull requests go; those that have no place are noted."""
+        found: list[Place] = []
+        if of is None:
+            return found
+        for file in self.policies.files:
+            try:
+                found.append(of(file))
+            except TightenerError as error:
+                self.files.append(File(file.path, error=error))
+        return found
+
+    def watch(self, places: Sequence[Place]) -> Watched:
+        """What merges broke, asked for again one grant at a time."""
+        found = Watched()
+        for place in places:
+            try:
+                one = watch(self.project, [place], self.terms)
+            except TightenerError as error:
+                found.notes.append(f"{place.path}: what was merged could not be looked at: {error.message}")
+                continue
+            found.restores += one.restores
+            found.realised += one.realised
+            found.notes += one.notes
+        return found
+
+    def drafts(self, places: Sequence[Place]) -> list[tuple[Place, Draft]]:
+        """What should be proposed for each policy file; those for which that cannot be said are noted."""
+        found: list[tuple[Place, Draft]] = []
+        for place in places:
+            try:
+                without = (NoEvidence, VerificationFailed)
+                found.append((place, pulls.draft(self.project, place, (), self.terms, self.ask, without)))
+            except TightenerError as error:
+                self.files.append(File(place.file.path, error=error))
+        return found
+
+    def others(self) -> None:
+        """Studies the agents that no pull request has asked about."""
+        for name in self.policies.agents:
+            if name not in self.agents:
+                with suppress(TightenerError):  # it is noted
+                    self.ask(name, {})
 
     def ask(self, name: str, no: Mapping[str, No]) -> Asked:
         """One agent's part of its pull request; its page is made on the way, from the same study."""
@@ -158,74 +197,61 @@ class _Run:
                 see=lambda found: self._see(found, past),
             )
         except TightenerError as error:
-            self.agents[name] = Agent(name, _fate(error), error.message, error.slug)
+            self.agents[name] = Agent(name, _fate(error), error.outward, error.slug)
+            if self.making and isinstance(error, NoEvidence | VerificationFailed):
+                with suppress(NoEvidence):  # then the logs know nothing of it at all
+                    study = pipeline.study(
+                        self.project, self.policies, name, days=terms.days, as_of=terms.as_of, min_age=terms.min_age
+                    )
+                    self.making.missing(study, error)
             raise
 
     def _see(self, found: Proposal, past: Backtest) -> None:
-        study = found.study
-        name = study.policy.name
-        try:
-            kept = self.ends.keep(f"{page_name(name)}.html", page_of(self.project, found, past))
-        except TightenerError as error:
-            kept = Kept("", why=str(error))
-        last = study.comparison.terms.window.last
+        name, last = found.study.policy.name, found.study.comparison.terms.window.last
+        made = self.making.found(found, past) if self.making else ""
         self.agents[name] = Agent(
-            name, Fate.STUDIED, sentence(found), suggestions=len(found.suggestions), last=last, page=kept
+            name, Fate.STUDIED, sentence(found), suggestions=len(found.suggestions), last=last, page=made
         )
 
-    def drafts(self) -> tuple[list[tuple[Host, Draft, str]], list[File]]:
-        """What should be proposed for each policy file, and the files for which that cannot be said."""
-        drafts: list[tuple[Host, Draft, str]] = []
-        failed: list[File] = []
-        if self.ends.place is None:
-            return [], []
-        for file in self.policies.files:
-            try:
-                place = self.ends.place(file)
-                without = (NoEvidence, VerificationFailed)
-                draft = pulls.draft(self.project, place, (), self.terms, self.ask, without)
-            except TightenerError as error:
-                failed.append(File(file.path, error=error))
-            else:
-                drafts.append((place.host, draft, file.path))
-        return drafts, failed
+    def finish(self) -> Placed | TightenerError:
+        """Puts the pages in their place."""
+        try:
+            return self.making.finish().files if self.making else Placed((), (), 0)
+        except TightenerError as error:
+            return error
 
-    def others(self) -> None:
-        """Studies the agents that no pull request has asked about."""
-        for name in self.policies.agents:
-            if name not in self.agents:
-                try:
-                    self.ask(name, {})
-                except TightenerError:
-                    continue  # it is noted
+    def settle(self, drafts: list[tuple[Place, Draft]]) -> None:
+        """Opens, refreshes and closes the pull requests: what closes makes room for what opens."""
+        for place, draft in sorted(drafts, key=lambda found: pulls.turn(found[1])):
+            try:
+                self.files.append(File(place.file.path, settle(place.host, draft, self.terms.most_open)))
+                pulls.tidy(place)
+            except TightenerError as error:
+                self.files.append(File(place.file.path, error=error))
 
 
 def run(project: Project, policies: PolicySet, terms: Terms, ends: Ends, now: datetime) -> Week:
     """Everything that the configuration names, once. Raises what reading the logs raises; all else is noted."""
     read = pipeline.read_logs(project, project.config.logs, now, ends.progress)
-    one = _Run(project, policies, terms, ends)
-    drafts, files = one.drafts()
-    one.others()
-    drafts.sort(key=lambda found: pulls.turn(found[1]))
-    for host, draft, path in drafts:
+    with ExitStack() as held:
+        pages: Placed | TightenerError | None = None
+        one = _Run(project, policies, terms, None)
         try:
-            files.append(File(path, settle(host, draft, terms.most_open)))
+            one.making = held.enter_context(
+                fleet.making(project, policies, ends.pages, days=terms.days, as_of=terms.as_of)
+            )
+        except NoEvidence:
+            pages = Placed((), (), 0)
         except TightenerError as error:
-            files.append(File(path, error=error))
-    return Week(read, tuple(one.agents[name] for name in policies.agents), tuple(sorted(files, key=lambda f: f.path)))
-
-
-def page_of(project: Project, found: Proposal, past: Backtest) -> str:
-    """One agent's page, from the temporary tables of its study."""
-    return html.render(page.view(project.con, found, past, project.config.redact))
-
-
-def page_name(agent: str) -> str:
-    """A file's name for an agent: its own where every system can have it, else a readable one with a hash."""
-    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", agent) and not _RESERVED.fullmatch(agent):
-        return agent
-    readable = re.sub(r"[^a-z0-9]+", "-", agent.lower()).strip("-")[:40].strip("-")
-    return f"{readable or 'agent'}.{sha256(agent.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+            pages = error
+        places = one.places(ends.place)
+        watched = one.watch(places)
+        drafts = one.drafts(places)
+        one.others()
+        pages = pages or one.finish()
+        one.settle(drafts)
+    agents = tuple(one.agents[name] for name in policies.agents)
+    return Week(read, agents, pages, tuple(sorted(one.files, key=lambda f: f.path)), watched)
 
 
 def _fate(error: TightenerError) -> Fate:

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from tightener.errors import EXIT_DONE, EXIT_ERROR, EXIT_NO_EVIDENCE, EXIT_SUGGESTIONS, EXIT_VERIFICATION
+from tightener.errors import (
+    EXIT_DONE,
+    EXIT_ERROR,
+    EXIT_NO_EVIDENCE,
+    EXIT_SUGGESTIONS,
+    EXIT_VERIFICATION,
+    TightenerError,
+)
 from tightener.pipeline import STALE_DAYS
 from tightener.publish import markdown
 from tightener.publish.host import Kind, Outcome
 from tightener.report.defuse import visible
 from tightener.report.overview import ingest_document
 from tightener.report.terminal import Printer
+from tightener.shelf import Placed
 from tightener.tighten.wording import count
 from tightener.weekly.sequence import Agent, Fate, File, Week
 
@@ -41,11 +49,13 @@ def line(week: Week, code: int, *, dry: bool) -> str:
         told.append(f"{broken} failed")
     if told:
         parts.append(f"pull requests: {', '.join(told)}")
-    kept = [one.page for one in week.agents if one.page]
-    pages = [f"{sum(one.new for one in kept)} written", f"{sum(not one.new and not one.why for one in kept)} unchanged"]
-    if broken := sum(bool(one.why) for one in kept):
-        pages.append(f"{broken} failed")
-    parts.append(f"pages: {', '.join(pages)}")
+    if asked := [one for one in week.watched.restores if one.outcome.kind is not Kind.NOTHING]:
+        parts.append(f"{count(len(asked), 'removed grant')} needed after all")
+    if isinstance(week.pages, Placed):
+        removed = f", {len(week.pages.removed)} removed" if week.pages.removed else ""
+        parts.append(f"pages: {len(week.pages.written)} files written, {week.pages.unchanged} unchanged{removed}")
+    else:
+        parts.append("pages: failed")
     if bad := len(week.read.problems):
         parts.append(f"{count(bad, 'problem')} with the logs")
     return f"{'dry run, nothing written; ' if dry else ''}{_WORDS[code]}: {'; '.join(parts)}"
@@ -59,9 +69,10 @@ def stopped(slug: str) -> str:
 def words(out: Printer, week: Week, today: date) -> None:
     """A row an agent, the pull requests, and what went wrong."""
     out.table(("agent", "", "what was found"), [(visible(one.name), one.fate.value, _says(one)) for one in week.agents])
-    places = [one.page.place for one in week.agents if one.page and one.page.new]
-    out.listed("Pages written", places, _MOST_PAGES, "they stand beside these")
+    if isinstance(week.pages, Placed):
+        out.listed("Written", week.pages.written, _MOST_PAGES, "they stand beside these")
     out.listed("Pull requests", [text for one in week.files for text in _pull(one)])
+    out.listed("After merges", list(after_merges(week)))
     out.listed("What went wrong", list(wrong(week)))
     if old := stale(week, today):
         out.line()
@@ -74,11 +85,23 @@ def wrong(week: Week) -> Iterator[str]:
     for one in week.agents:
         if one.fate not in {Fate.STUDIED, Fate.THIN}:
             yield f"{one.name}: {one.says} [{one.slug}]"
-        if one.page and one.page.why:
-            yield f"{one.name}: no page: {one.page.why}"
+    if isinstance(week.pages, TightenerError):
+        yield f"no pages: {week.pages}"
     for file in week.files:
         if file.error:
             yield f"{file.path}: {file.error}"
+
+
+def after_merges(week: Week) -> Iterator[str]:
+    """What was merged so far, how much of it had to be restored, and what was asked for again now."""
+    for one in week.watched.realised:
+        if one.words:
+            yield f"{one.path}: {one.words}"
+    for restore in week.watched.restores:
+        done = restore.outcome
+        where = f" ({done.place})" if done.place else ""
+        yield f"{restore.agent}: {restore.service} {restore.action}: {done.kind.value}: {done.why}{where}"
+    yield from week.watched.notes
 
 
 def stale(week: Week, today: date) -> str:
@@ -105,12 +128,12 @@ def document(week: Week, code: int, *, dry: bool) -> dict[str, Any]:
                 "error": one.slug or None,
                 "suggestions": one.suggestions,
                 "window_last": one.last.isoformat() if one.last else None,
-                "page": one.page.place if one.page and not one.page.why else None,
-                "page_written": bool(one.page and one.page.new),
-                "page_problem": one.page.why or None if one.page else None,
+                "page": one.page or None,
             }
             for one in week.agents
         ],
+        "pages": _pages(week.pages),
+        "after_merges": list(after_merges(week)),
         "pull_requests": [_file(one) for one in week.files],
     }
 
@@ -126,9 +149,21 @@ def summary(week: Week, code: int, today: date, *, dry: bool) -> str:
         lines.append("")
     if len(week.agents) > _MOST_ROWS:
         lines += [f"and {len(week.agents) - _MOST_ROWS:,} more agents", ""]
-    told = [text for one in week.files for text in _pull(one)] + list(wrong(week)) + [stale(week, today)]
+    told = [text for one in week.files for text in _pull(one)]
+    told += [*after_merges(week), *wrong(week), stale(week, today)]
     lines += [f"- {markdown.short(text, _MOST_TEXT)}" for text in told[:_MOST_ROWS] if text]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _pages(done: Placed | TightenerError) -> dict[str, Any]:
+    if isinstance(done, TightenerError):
+        return {"written": [], "removed": [], "unchanged": 0, "problem": done.message}
+    return {
+        "written": list(done.written),
+        "removed": list(done.removed),
+        "unchanged": done.unchanged,
+        "problem": None,
+    }
 
 
 def _says(one: Agent) -> str:
