@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import openapi
 import pytest
 from fake_github import GitHub, Server
 from repository import ROOT, call, git, state
+from small_repository import answer, committed, everything, line, outcomes, small, write_days
 from worker import AGENT, POLICY, lines, policies, project
 
-from tightener import cli, pipeline
+from tightener import pipeline
 from tightener.backtest import rolling
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
 from tightener.publish import client
@@ -39,16 +32,6 @@ def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
-def committed(base: Path) -> Path:
-    (base / ".gitignore").write_text(".tightener/\nlogs/\ngateway/\nAWSLogs/\n")
-    git(base, "init", "-q", "-b", "main")
-    git(base, "config", "user.email", "dana@acme.example")
-    git(base, "config", "user.name", "Dana")
-    git(base, "add", "--all")
-    git(base, "commit", "-q", "-m", "the policy")
-    return base
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample story as a repository of its own."""
@@ -61,58 +44,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def story(told: Path, tmp_path: Path) -> Path:
     shutil.copytree(told, tmp_path / "story")
     return tmp_path / "story"
-
-
-def line(agent: str, at: datetime, number: int, **more: str) -> str:
-    said = {
-        "v": 1, "id": f"{agent}-{number}", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}", "agent": agent, "session": "s",
-        "service": "git", "action": "clone", "resource": "acme/a", "decision": "allow", "outcome": "success",
-    }  # fmt: skip
-    return json.dumps({**said, **more})
-
-
-def small(base: Path, agents: tuple[str, ...] = ("one", "two"), days: int = 90, *, shared: bool = False) -> Path:
-    """A repository with policies that are too wide, a file an agent unless they share one; a log until 2026-11-15."""
-    (base / "policies").mkdir(parents=True)
-    rule = "{service: git, actions: [clone, push, fetch], resources: ['acme/*']}"
-    rows = [f"  {json.dumps(agent)}: {{x-granted-since: 2026-01-01, allow: [{rule}]}}\n" for agent in agents]
-    for number, text in enumerate(["".join(rows)] if shared else rows):
-        (base / "policies" / f"{number}.yaml").write_text(f"agents:\n{text}", encoding="utf-8")
-    (base / "tightener.yaml").write_text("policy: policies\nlogs: logs\npublish:\n")
-    write_days(base, agents, date(2026, 11, 16) - timedelta(days=days), days)
-    return committed(base)
-
-
-def write_days(base: Path, agents: tuple[str, ...], first: date, days: int) -> None:
-    """Lines of these days, in six files."""
-    (base / "logs").mkdir(exist_ok=True)
-    for number in range(days):
-        at = datetime(first.year, first.month, first.day, 9, tzinfo=UTC) + timedelta(days=number)
-        text = "".join(line(agent, at, at.toordinal()) + "\n" for agent in agents)
-        with (base / "logs" / f"{first}-{number % 6}.jsonl").open("a", encoding="utf-8") as out:
-            out.write(text)
-    for one in (base / "logs").iterdir():
-        os.utime(one, (1, 1))
-
-
-def everything(base: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file with its bytes and the moment of its last change, Git's own store included."""
-    return {
-        p.relative_to(base).as_posix(): (p.read_bytes(), p.stat().st_mtime_ns)
-        for p in base.rglob("*") if p.is_file() and p.name != "index"
-    }  # fmt: skip
-
-
-def answer(base: Path, *words: str) -> tuple[int, dict[str, Any]]:
-    code, out, err = call(base, "run", "--json", "--no-progress", *words)
-    found = json.loads(out)
-    assert found["exit_code"] == code
-    assert err.rstrip("\n").rpartition("\n")[2] == found["summary"]
-    return code, found
-
-
-def outcomes(found: Mapping[str, Any]) -> dict[str, str]:
-    return {one["agent"]: one["outcome"] for one in found["agents"]}
 
 
 def pages(base: Path) -> list[str]:
@@ -192,6 +123,32 @@ def test_a_period_that_was_skipped_is_one_of_the_glance_where_its_window_is_whol
         seen.add((len(whole.skipped) > len(found.skipped), bool(found.skipped)))
     made.con.close()
     assert len(seen) > 1
+
+
+def test_what_a_merge_broke_is_asked_for_again_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = small(tmp_path / "r", ("one",))
+    code, found = answer(base)
+    assert (code, pulls(found), found["after_merges"]) == (0, {"policies/0.yaml": "opened"}, [])
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-16T10:00:00Z")
+    git(base, "merge", "-q", "--no-ff", "--no-edit", found["pull_requests"][0]["branch"])
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    assert "push" not in (base / "policies" / "0.yaml").read_text()
+    refused = {"action": "push", "branch": "main", "decision": "deny", "outcome": "denied"}
+    late = line("one", datetime(2026, 11, 17, 9, tzinfo=UTC), 1, **refused)
+    (base / "logs" / "late.jsonl").write_text(late + "\n", encoding="utf-8")
+    code, found = answer(base)
+    assert code == 0
+    merged, asked = found["after_merges"]
+    assert merged == "policies/0.yaml: 3 changes were merged so far, 0 had to be restored"
+    assert asked.startswith("one: git push: opened: ")
+    assert "1 removed grant needed after all" in found["summary"]
+    (branch,) = git(base, "branch", "--list", "tightener-restore/*").split()
+    (added,) = (one for one in git(base, "diff", f"main...{branch}").splitlines() if one.startswith("+ "))
+    assert added.endswith("resources: ['acme/a']}, {service: git, actions: [push], resources: ['acme/*']}]}")
+    known = everything(base)
+    again = answer(base)[1]["after_merges"]
+    assert "one: git push: unchanged: nothing is new" in again[1]
+    assert everything(base) == known
 
 
 def test_one_agent_in_no_log_is_named_and_stops_nobody(tmp_path: Path) -> None:
@@ -348,67 +305,6 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path, monkeypatch: py
         summary.unlink()
 
 
-HOLD = """
-import pathlib, sys
-from tightener.logs import store
-con = store.open(pathlib.Path(sys.argv[1]))
-print("open", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def holder(database: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that has the database open, until it is killed."""
-    start = [sys.executable, "-c", HOLD, str(database)]
-    with subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield process
-        process.kill()
-
-
-def test_a_second_run_ends_at_once_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
-    base = small(tmp_path / "r")
-    assert call(base, "run", "--quiet")[0] == 0
-    before = everything(base)
-    with holder(base / ".tightener" / "tightener.duckdb") as process:
-        begun = datetime.now(UTC)
-        for words in ((), ("--dry-run",)):
-            code, out, err = call(base, "run", *words)
-            assert code == 1
-            assert out == "not done: stopped before any agent was studied [run-locked]\n"
-            assert f"process {process.pid} (python" in err
-            since = datetime.strptime(err.partition("running since ")[2][:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-            assert abs(begun - since) < timedelta(minutes=2)
-        assert "[database-locked]" in call(base, "status")[2]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert everything(base) == before
-        assert call(base, "run", "--quiet")[0] == 0
-
-
-def test_the_lock_is_held_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a run does in between, such as reading files beside the database, keeps DuckDB's lock."""
-    base = small(tmp_path / "r")
-    found: list[bytes] = []
-    real = cli.showing.publishing  # any module of commands/ will do to reach the one that settles
-    assert real
-    from tightener.weekly import sequence  # noqa: PLC0415 - only to stand between two steps
-
-    def settle(*words: Any) -> Any:
-        start = [sys.executable, "-m", "tightener.cli", "run"]
-        found.append(subprocess.run(start, cwd=base, capture_output=True, check=False).stderr)
-        return inner(*words)
-
-    inner = sequence.settle
-    monkeypatch.setattr(sequence, "settle", settle)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    assert call(base, "run", "--quiet")[0] == 0
-    assert len(found) == 2
-    assert all(b"[run-locked]" in one and str(os.getpid()).encode() in one for one in found)
-
-
 def test_hostile_names_stay_inert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evil = "<img src=x>|`@kim` fixes #1\x1b[31m\u202e/../../x"
     summary = tmp_path / "summary.md"
@@ -465,59 +361,3 @@ def test_on_github_a_run_without_news_writes_nothing_and_an_outage_costs_no_page
         assert not github.broken, github.broken
     finally:
         server.close()
-
-
-def content(base: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All that the database holds, but when files were read and which inodes they had."""
-    shown = {"log_file": f"* EXCLUDE (read_at) REPLACE (replace(uri, '{base}', '') AS uri)"}
-    with duckdb.connect(str(base / ".tightener" / "tightener.duckdb"), read_only=True) as con:
-        names = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        found = {n: con.execute(f"SELECT {shown.get(n, '*')} FROM {n} ORDER BY ALL").fetchall() for n in names}
-    return {**found, "meta": [row for row in found["meta"] if not row[0].startswith("stamp:")]}
-
-
-def end_of(base: Path) -> tuple[dict[str, bytes], dict[str, str], dict[str, Any], set[str]]:
-    """Where a run leaves things: pages and bodies, the branches' trees and how far they are from main, the database."""
-    files = {p.relative_to(base).as_posix(): p.read_bytes() for p in (base / ".tightener").rglob("*") if p.is_file()}
-    files.pop(".tightener/tightener.duckdb", None)
-    branches = git(base, "for-each-ref", "--format=%(refname:short)", "refs/heads/tightener/").split()
-    trees = {
-        one: git(base, "rev-parse", f"{one}^{{tree}}") + git(base, "rev-list", "--count", f"main..{one}")
-        for one in branches
-    }
-    return files, trees, content(base), set(git(base, "status", "-s").split())
-
-
-def started(base: Path) -> int:
-    """A run in a process of its own, which need not import anything again."""
-    child = os.fork()
-    if not child:
-        code, out, err = call(base, "run", "--quiet")
-        (base.parent / f"{base.name}.said").write_text(out + err)
-        os._exit(code)
-    return child
-
-
-def test_twenty_kills_end_where_one_whole_run_does(tmp_path: Path) -> None:
-    chance = random.Random(11)
-    made = small(tmp_path / "made", ("one",))
-    clean = tmp_path / "clean"
-    shutil.copytree(made, clean)
-    begun = time.monotonic()
-    assert os.waitpid(started(clean), 0)[1] == 0
-    lasts = time.monotonic() - begun
-    wanted = end_of(clean)
-    assert (len(wanted[1]), len(wanted[0])) == (1, 9)
-    stages = set()
-    for round_ in range(4):
-        base = tmp_path / f"killed-{round_}"
-        shutil.copytree(made, base)
-        for _ in range(5):
-            child = started(base)
-            time.sleep(lasts * chance.random())
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            stages.add(sum(p.is_file() for p in (base / ".tightener").rglob("*")))
-        assert os.waitpid(started(base), 0)[1] == 0, base.with_name(f"{base.name}.said").read_text()
-        assert end_of(base) == wanted
-    assert len(stages) > 1, "every kill came at the same stage"
