@@ -32,6 +32,7 @@ from tightener.publish.host import Draft, Ended, Kind, Outcome, Seen
 from tightener.publish.markdown import inert
 from tightener.publish.settle import settle
 from tightener.pulls import Place, Terms, looked
+from tightener.redaction import Redact
 from tightener.tighten.wording import count
 
 WATCHED_DAYS = 370  # after a merge: whatever comes once a year has come by then
@@ -98,7 +99,7 @@ def _watch_one(project: Project, place: Place, agents: Sequence[str], terms: Ter
         for agent in (one for one in place.file.agents if one in agents):
             for one in _broken(project, place, agent, merges, terms, found):
                 missed += 1
-                restored += _settle(place, agent, one, terms, found)
+                restored += _settle(project, place, agent, one, terms, found)
     found.realised.append(Realised(place.path, removals, restored, missed))
 
 
@@ -165,7 +166,7 @@ def _moment(today: date) -> datetime:
     return datetime.combine(today, time(), UTC)
 
 
-def _settle(place: Place, agent: str, one: Broken, terms: Terms, found: Watched) -> bool:
+def _settle(project: Project, place: Place, agent: str, one: Broken, terms: Terms, found: Watched) -> bool:
     """Proposes the grant again, or closes what proposed it; returns whether people have agreed to it once."""
     rule = one.rule
     what = (agent, rule.effect, rule.service, one.action, repr((rule.body.resources, rule.body.branches)))
@@ -186,7 +187,8 @@ def _settle(place: Place, agent: str, one: Broken, terms: Terms, found: Watched)
         no = record.refused(seen, terms.today).get(name)
         if no is not None and no.standing == standing:
             made, why = None, no.reason
-    draft = _draft(place, agent, one, terms, branch, seen, (name, *made) if made else None, why)
+    lines = tuple(_evidence(one, project.config.redact))
+    draft = _draft(place, agent, one, terms, branch, seen, lines, (name, *made) if made else None, why)
     outcome = settle(place.host, draft, maxsize)
     if one.missing or outcome.kind is not Kind.NOTHING:
         found.restores.append(
@@ -226,6 +228,7 @@ def _draft(
     terms: Terms,
     branch: str,
     seen: Seen,
+    evidence: tuple[str, ...],
     made: tuple[str, Body, str] | None,
     why: str,
 ) -> Draft:
@@ -251,13 +254,15 @@ def _draft(
                 f"Requested-by: {inert(requester)} with tightener {version('tightener')}",
             ]
         ),
-        body=body.render(_about(place, agent, one, part, text, (name, blob, requester))) if part else "",
+        body=body.render(_about(place, agent, one, part, text, evidence, (name, blob, requester))) if part else "",
         unsure=False,
         why=why,
     )
 
 
-def _about(place: Place, agent: str, one: Broken, part: Body, text: str, said: tuple[str, str, str]) -> body.Wider:
+def _about(
+    place: Place, agent: str, one: Broken, part: Body, text: str, evidence: tuple[str, ...], said: tuple[str, str, str]
+) -> body.Wider:
     name, blob, requester = said
     rule, merge = one.rule, one.merge
     times = count(sum(call.count for call in one.missing), "time")
@@ -279,7 +284,7 @@ def _about(place: Place, agent: str, one: Broken, part: Body, text: str, said: t
             " request to say no: it holds for 90 days, or until another part is needed. Less would do for such a call"
             f" alone, with approval and an end: tightener request --agent {agent} --from {one.missing[0].event}"
         ),
-        evidence=tuple(_evidence(one)),
+        evidence=evidence,
         requester=requester,
         reviewers=tuple(place.host.reviewers(place.path)),
         before=pipeline.digest(place.file.text),
@@ -293,11 +298,12 @@ def _about(place: Place, agent: str, one: Broken, part: Body, text: str, said: t
     )
 
 
-def _evidence(one: Broken) -> Iterable[str]:
+def _evidence(one: Broken, redact: Redact) -> Iterable[str]:
     yield f"{one.merge.name}, merged at {one.merge.at:%Y-%m-%d %H:%M} UTC, removed it"
     for call in one.missing:
         asked = call.request
-        words = " ".join(each for each in (asked.service, asked.action, asked.resource, asked.branch) if each)
+        resource = redact.value(asked.service, asked.resource)
+        words = " ".join(each for each in (asked.service, asked.action, resource, asked.branch) if each)
         yield (
             f"`{words}`: refused {count(call.count, 'time')}, first at {call.first:%Y-%m-%d %H:%M} UTC (event"
             f" `{call.event}`), last on {call.last:%Y-%m-%d}"

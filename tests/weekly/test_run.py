@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,33 @@ def test_what_a_merge_broke_is_asked_for_again_once(tmp_path: Path, monkeypatch:
     again = answer(base)[1]["after_merges"]
     assert "one: git push: unchanged: nothing is new" in again[1]
     assert everything(base) == known
+
+
+def test_what_a_tool_was_called_with_is_not_told_where_a_grant_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = small(tmp_path / "r", ("one",))
+    rule = "allow: [{service: git, actions: [clone]}, {service: tools, actions: [send, look], resources: ['to=*']}]"
+    policy = f"agents:\n  one: {{x-granted-since: 2026-01-01, {rule}}}\n"
+    (base / "policies" / "0.yaml").write_text(policy, encoding="utf-8")
+    asked = {"service": "tools", "action": "look", "resource": ""}
+    days = [datetime(2026, 8, 18, 10, tzinfo=UTC) + timedelta(days=n) for n in range(90)]
+    looks = [json.loads(line("one", at, at.toordinal() * 2, **asked)) | {"args": {"to": "me"}} for at in days]
+    text = "".join(json.dumps(one) + "\n" for one in looks)
+    (base / "logs" / "looks.jsonl").write_text(text, encoding="utf-8")
+    git(base, "commit", "-q", "-a", "--amend", "--no-edit")  # one commit: what Git sees come later is young
+    _, found = answer(base)
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-16T10:00:00Z")
+    git(base, "merge", "-q", "--no-ff", "--no-edit", found["pull_requests"][0]["branch"])
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    refused = {**asked, "action": "send", "decision": "deny", "outcome": "denied"}
+    late = json.loads(line("one", datetime(2026, 11, 17, 9, tzinfo=UTC), 1, **refused)) | {"args": {"to": "hunter2"}}
+    (base / "logs" / "late.jsonl").write_text(json.dumps(late) + "\n", encoding="utf-8")
+    assert any(one.startswith("one: tools send: opened") for one in answer(base)[1]["after_merges"])
+    (body,) = (base / ".tightener" / "pull-requests").glob("*restore*.md")
+    said = body.read_text()
+    assert "tools send to=sha256:" in said
+    assert "hunter2" not in said
 
 
 def test_one_agent_in_no_log_is_named_and_stops_nobody(tmp_path: Path) -> None:
