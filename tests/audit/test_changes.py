@@ -98,6 +98,61 @@ def test_the_same_person_under_another_name_is_no_second_person(repository: Repo
     assert not repository.newest.second_person
 
 
+def test_the_same_person_under_another_address_is_no_second_person(repository: Repository) -> None:
+    repository.merge("Merge", ANN, ("ann", "12+ann@users.noreply.github.com"))
+    assert not repository.newest.second_person
+    repository.commit("Squashed\n\nReviewed-by: Ann", ANN, WEB)
+    assert repository.newest.reviewed_by == ()
+    assert not repository.newest.second_person
+
+
+@pytest.mark.parametrize("main_moved", [False, True])
+@pytest.mark.parametrize("smuggled", [False, True])
+def test_what_a_merge_itself_changes_is_proposed_by_the_merger(
+    repository: Repository, *, main_moved: bool, smuggled: bool
+) -> None:
+    lines = [f"# {number}\n" for number in range(20)]
+    repository.policy.write_text(POLICY + "".join(lines))
+    repository.run("commit", "-q", "-a", "-m", "Lines", author=BOB)
+    repository.run("checkout", "-q", "-b", "side")
+    repository.commit("More", ANN)
+    repository.run("checkout", "-q", "main")
+    if main_moved:
+        repository.policy.write_text("# first\n" + POLICY + "".join(lines))
+        repository.run("commit", "-q", "-a", "-m", "Other", author=BOB)
+    repository.run("merge", "-q", "--no-ff", "--no-commit", "side", author=BOB)
+    if smuggled:
+        repository.policy.write_text(repository.policy.read_text().replace("[get]", "['*']"))
+        repository.run("add", ".")
+    repository.run("commit", "-q", "-m", "Merge", author=BOB)
+    found = repository.newest
+    assert found.proposed_by == ("Ann <ann@example.org>", *(["Bob <bob@example.org>"] if smuggled else []))
+    assert found.second_person is not smuggled
+    assert ("its author may have edited the policy" in found.unknown) is smuggled
+
+
+def test_a_merge_that_takes_one_side_against_the_other_is_the_mergers_own(repository: Repository) -> None:
+    repository.run("checkout", "-q", "-b", "side")
+    repository.commit("More", ANN)
+    repository.run("checkout", "-q", "main")
+    repository.policy.write_text(POLICY.replace("[get]", "[]"))
+    repository.run("commit", "-q", "-a", "-m", "Tightened", author=BOB)
+    repository.run("merge", "-q", "--no-commit", "-s", "ort", "-X", "theirs", "side", author=BOB)
+    repository.run("checkout", "side", "--", ".")  # the tightening of main is gone
+    repository.run("commit", "-q", "-m", "Merge", author=BOB)
+    assert not repository.newest.second_person
+
+
+def test_a_merge_of_three_sides_is_not_taken_on_trust(repository: Repository) -> None:
+    repository.run("checkout", "-q", "-b", "one")
+    repository.commit("More", ANN)
+    repository.run("checkout", "-q", "-b", "two", "main")
+    repository.run("commit", "-q", "--allow-empty", "-m", "Beside", author=ANN)
+    repository.run("checkout", "-q", "main")
+    repository.run("merge", "-q", "-m", "Octopus", "one", "two", author=BOB)
+    assert not repository.newest.second_person
+
+
 def test_who_pressed_the_button_is_not_guessed(repository: Repository) -> None:
     repository.commit("Squashed (#3)", ANN, WEB)
     assert repository.newest.merged_by == ""
@@ -124,6 +179,23 @@ def test_a_renamed_file_keeps_its_past(repository: Repository) -> None:
     repository.run("commit", "-q", "-m", "Renamed", author=BOB)
     repository.policy = repository.policy.with_name("b.yaml")
     assert [one.subject for one in repository.history.changes] == ["Renamed", "Policies"]
+
+
+def test_merges_before_a_rename_keep_their_proposers(repository: Repository) -> None:
+    repository.merge("First", ANN, BOB)
+    repository.run("checkout", "-q", "-b", "side")
+    repository.commit("Under the old name", ("Cid", "cid@example.org"))
+    repository.run("mv", "policies/a policy.yaml", "policies/b.yaml")
+    repository.policy = repository.policy.with_name("b.yaml")
+    repository.run("commit", "-q", "-m", "Renamed", author=ANN)
+    repository.run("checkout", "-q", "main")
+    repository.run("merge", "-q", "--no-ff", "-m", "Second", "side", author=BOB)
+    second, first, _ = repository.history.changes
+    assert first.proposed_by == ("Ann <ann@example.org>",)
+    assert second.proposed_by == ("Cid <cid@example.org>", "Ann <ann@example.org>")
+    assert first.merged_by == second.merged_by == "Bob <bob@example.org>"
+    assert first.second_person
+    assert second.second_person
 
 
 def test_what_git_does_not_know_is_said(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:

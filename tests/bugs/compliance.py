@@ -15,8 +15,22 @@ BUGS = (
     Bug(
         "a proposer who names a reviewer is taken at their word",
         "tightener/audit/changes.py",
-        "        second_person=_address(lander) not in own if lander else bool(reviewers),\n",
-        "        second_person=_address(lander) not in own or bool(reviewers),\n",
+        "        second_person=_another(lander, own) if lander else bool(reviewers),\n",
+        "        second_person=_another(lander, own) or bool(reviewers),\n",
+        "tests/audit/test_changes.py",
+    ),
+    Bug(
+        "one person with two addresses is a second person",
+        "tightener/audit/changes.py",
+        "    return bool(marks) and marks.isdisjoint(own)\n",
+        "    return bool(marks) and _address(who) not in own\n",
+        "tests/audit/test_changes.py",
+    ),
+    Bug(
+        "what a merge smuggles in was seen by a second person",
+        "tightener/audit/changes.py",
+        "    edited = bool(inner) and not _mere(git, one, paths)\n",
+        "    edited = False\n",
         "tests/audit/test_changes.py",
     ),
     Bug(

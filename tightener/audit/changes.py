@@ -7,7 +7,8 @@ history does not say who merged, the change says that.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ class Change:
     commit: str
     day: date
     subject: str
-    proposed_by: tuple[str, ...]
+    proposed_by: tuple[str, ...]  # the merger among them, where the merge itself is an edit
     with_authors: tuple[str, ...]  # Co-authored-by
     requested_by: tuple[str, ...]
     reviewed_by: tuple[str, ...]  # trailers; of nobody who proposed it
@@ -70,8 +71,8 @@ def history(file: str) -> History:
         git, path = repository_of(Path(file))
     except TightenerError as error:
         return History(file, (), (f"who changed it cannot be known: {error.message}",))
-    wanted = ["--follow", "--first-parent", "-m", f"-n{MAX_REVISIONS}", "--no-show-signature", "--format=%H"]
-    listed = (git.ask("log", *wanted, "--", path) or "").split()
+    wanted = ["--follow", "--first-parent", "-m", f"-n{MAX_REVISIONS}", "--no-show-signature", "-z"]
+    listed = _revisions(git.ask("log", *wanted, "--name-only", "--format=%x01%H", "--", path) or "")
     notes = []
     seen = known(Path(file))
     if not listed or seen is None:
@@ -82,27 +83,44 @@ def history(file: str) -> History:
         notes.append("the clone is shallow: there may be older changes")
     if len(listed) == MAX_REVISIONS:
         notes.append(f"only the last {MAX_REVISIONS} changes were looked at")
-    return History(file, tuple(_change(git, file, path, name) for name in listed), tuple(notes))
+    # A revision may have renamed the file: the one before it tells what it was called until then.
+    names = [(path, *others) for (_, path), others in zip(listed, [*((p,) for _, p in listed[1:]), ()], strict=True)]
+    made = (_change(git, file, called, name) for (name, _), called in zip(listed, names, strict=True))
+    return History(file, tuple(made), tuple(notes))
 
 
-def _change(git: Git, file: str, path: str, name: str) -> Change:
+def _revisions(shown: str) -> list[tuple[str, str]]:
+    """Commit and the file's name there, newest first."""
+    found = []
+    for entry in shown.split("\x01")[1:]:
+        commit, _, names = entry.partition("\0")
+        found.append((commit.strip(), names.strip("\0\n").split("\0")[0]))
+    return found
+
+
+def _change(git: Git, file: str, paths: Sequence[str], name: str) -> Change:
     one = _commit(git, name)
     inner = []
     if len(one.parents) > 1:
-        brought = git.must("log", "--no-show-signature", "--reverse", "--format=%H", name, f"^{name}^1", "--", path)
+        brought = git.must("log", "--no-show-signature", "--reverse", "--format=%H", name, f"^{name}^1", "--", *paths)
         inner = [_commit(git, other) for other in brought.split() if other != name]
-    proposers = tuple(dict.fromkeys(other.author for other in inner or [one]))
+    edited = bool(inner) and not _mere(git, one, paths)
+    proposers = tuple(dict.fromkeys(other.author for other in [*inner, *([one] if edited or not inner else [])]))
     said = [pair for commit in (*inner, one) for pair in _TRAILER.findall(commit.message)]
     helpers = _named(said, ("co-authored",))
-    own = {_address(who) for who in (*proposers, *helpers)}
-    reviewers = tuple(who for who in _named(said, _REVIEWS) if _address(who) not in own)
+    own = {mark for who in (*proposers, *helpers) for mark in _marks(who)}
+    reviewers = tuple(who for who in _named(said, _REVIEWS) if _another(who, own))
     lander = one.author if inner else one.committer
     if _address(lander) == _WEB:
         lander = ""
     unknown = []
     if not lander:
         unknown.append("merged on GitHub by somebody whom Git does not name")
-    elif not inner and _address(lander) in own:
+    elif edited:
+        unknown.append("the merge is not what Git makes of its sides: its author may have edited the policy")
+    elif len(one.parents) > 1 and not inner:
+        unknown.append("the merge itself changed the policy")
+    elif not inner and not _another(lander, own):
         unknown.append("no merge commit: whether it was a pull request cannot be known")
     if not reviewers:
         unknown.append("no trailer names a reviewer")
@@ -119,7 +137,7 @@ def _change(git: Git, file: str, path: str, name: str) -> Change:
         reviewed_by=reviewers,
         merged_by=lander,
         sealed=any(commit.sealed for commit in (*inner, one)),
-        second_person=_address(lander) not in own if lander else bool(reviewers),
+        second_person=_another(lander, own) if lander else bool(reviewers),
         unknown="; ".join(unknown),
     )
 
@@ -140,6 +158,42 @@ def _commit(git: Git, name: str) -> _Commit:
 
 def _named(said: Sequence[tuple[str, str]], keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(who for key, who in said if key.lower() in keys))
+
+
+def _mere(git: Git, merge: _Commit, paths: Sequence[str]) -> bool:
+    """Whether a merge left the file as Git would merge it: then nothing in it is the merger's own.
+
+    Made with temporary files, so that nothing is written into the repository. What Git cannot merge by itself, and a
+    merge of more than two sides, is no mere merge.
+    """
+    first, *others = merge.parents
+    base = git.ask("merge-base", first, others[0])
+    if len(others) != 1 or base is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        sides = [Path(folder) / side for side in ("ours", "base", "theirs")]
+        for side, commit in zip(sides, (first, base, others[0]), strict=True):
+            side.write_bytes(f"{_text(git, commit, paths)}\n".encode())
+        merged = git.ask("merge-file", "-p", "-q", *map(str, sides))
+    return merged == _text(git, merge.name, paths)
+
+
+def _text(git: Git, commit: str, paths: Sequence[str]) -> str:
+    """The file in a commit, under the first of its names that is there; '' where none is."""
+    found = (git.ask("cat-file", "blob", f"{commit}:{path}") for path in paths)
+    return next((text for text in found if text is not None), "")
+
+
+def _another(who: str, own: Collection[str]) -> bool:
+    """Whether somebody is surely none of those with these marks."""
+    marks = _marks(who)
+    return bool(marks) and marks.isdisjoint(own)
+
+
+def _marks(who: str) -> set[str]:
+    """What people are told apart by: address and name. One in common is enough to be taken for the same, because one
+    person with two addresses (GitHub's own is a second one) must not pass for a second person."""
+    return {_address(who), _EMAIL.sub("", who).strip().casefold()} - {""}
 
 
 def _address(who: str) -> str:
