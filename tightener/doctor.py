@@ -266,11 +266,9 @@ def _repository(name: str, found: access.Access) -> Iterator[Check]:
         says = f"the user whose token it is may not push to {name}"
         yield Check("publish", Level.PROBLEM, says, "let the user write to the repository, or use another token")
     elif not found.errors:
-        may = "its user may push there" if found.pushes else "whether it may write there is not said"
-        says = f"pull requests go to {name}, branch {found.base}; the token can read both, and {may}"
-        says += (
-            ". Before a write GitHub does not say whether the token has `contents: write` and `pull-requests: write`"
-        )
+        says = f"pull requests go to {name}, branch {found.base}; the token reads the branch and the pull requests"
+        says += ", and its user may push" if found.pushes else ""
+        says += ". Whether it has `contents: write` and `pull-requests: write`, only a write would show"
         yield Check("publish", Level.OK, says)
 
 

@@ -120,7 +120,9 @@ def test_the_action_runs_the_story(tmp_path: Path) -> None:
     assert "3 of 3 agents studied" in said.stdout.splitlines()[-1]
     assert "claude-invoice-01" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     kept = WORKFLOWS["deploy/workflow.yml"]["jobs"]["run"]["steps"][-1]["with"]
-    assert len(list((tmp_path / "our policies" / kept["path"]).rglob("*.html"))) == 3
+    pages = tmp_path / "our policies" / kept["path"]
+    assert (pages / "index.html").exists()
+    assert len(list((pages / "agents").glob("*.html"))) == 3
 
 
 def test_the_action_installs_its_own_checkout_with_the_locked_versions(tmp_path: Path) -> None:
