@@ -157,7 +157,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "starter": {"config", "errors", "resources"},
     "doctor": {
-        *("pipeline", "report", "results", "config", "tighten", "policy", "services", "logs", "model", "errors"),
+        *("pipeline", "publish", "report", "results", "config", "tighten", "policy", "services", "logs", "model"),
+        "errors",
     },
     "options": set(),
     "lines": {"commands", "options", "errors"},

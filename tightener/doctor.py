@@ -22,6 +22,7 @@ from tightener.logs.coverage import TRAIL
 from tightener.pipeline import STALE_DAYS, Project
 from tightener.policy import history
 from tightener.policy.document import PolicySet
+from tightener.publish import access
 from tightener.report import overview
 from tightener.report.defuse import visible
 from tightener.services.observe import data_class
@@ -230,13 +231,53 @@ def _git(policies: PolicySet | None, database: Path) -> Iterator[Check]:
 
 
 def _publish(config: Config, environment: Mapping[str, str]) -> Iterator[Check]:
-    if not config.publish.github:
+    """What a token can do. GitHub is asked, and nothing is written there."""
+    said = config.publish
+    if not said.github:
         return
-    says = f"pull requests go to {config.publish.github}"
-    if environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN"):
-        yield Check("publish", Level.OK, f"{says}; there is a token")
-    else:
-        yield Check("publish", Level.PROBLEM, f"{says}, and there is no token", "set GITHUB_TOKEN")
+    token = access.token_of(environment)
+    if not token:
+        says = f"pull requests go to {said.github}, and there is no token"
+        yield Check("publish", Level.PROBLEM, says, "set GITHUB_TOKEN")
+        return
+    try:
+        found = access.look(access.api_of(said, environment), said, token)
+    except TightenerError as error:
+        yield _asked(error)
+        return
+    yield from _repository(said.github, found)
+    if access.is_of_an_app(token) and environment.get("GITHUB_ACTIONS"):
+        says = "pull requests that a workflow opens with its own token start no checks; this token is one, or an App's"
+        says += ", which looks the same"
+        yield Check(
+            "publish", Level.WARNING, says, "where checks must run, use the token of an App (docs/scheduling.md)"
+        )
+
+
+def _repository(name: str, found: access.Access) -> Iterator[Check]:
+    yield from map(_asked, found.errors)
+    if found.name != name:
+        says = f"GitHub calls {name} {found.name}, so that tightener would not know its own pull requests again"
+        yield Check("publish", Level.PROBLEM, says, f"write `publish: github: {found.name}`")
+    if found.closed:
+        says = f"{name} is {found.closed}: nothing can be written to it"
+        yield Check("publish", Level.PROBLEM, says, "have that undone, or name another one under `publish: github:`")
+    elif found.pushes is False:
+        says = f"the user whose token it is may not push to {name}"
+        yield Check("publish", Level.PROBLEM, says, "let the user write to the repository, or use another token")
+    elif not found.errors:
+        says = f"pull requests go to {name}, branch {found.base}; the token reads the branch and the pull requests"
+        says += ", and its user may push" if found.pushes else ""
+        says += ". Whether it has `contents: write` and `pull-requests: write`, only a write would show"
+        yield Check("publish", Level.OK, says)
+
+
+def _asked(error: TightenerError) -> Check:
+    """An answer that is an error. No answer says nothing about the token."""
+    if error.slug in {"github-unreachable", "github-rate-limit"}:
+        says = f"what the token can do is not known: {error.message} [{error.slug}]"
+        return Check("publish", Level.WARNING, says, "run this again later, or where GitHub can be reached")
+    return failed("publish", error)
 
 
 def _moment(text: str) -> datetime:

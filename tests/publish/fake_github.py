@@ -43,6 +43,7 @@ class GitHub:
     before_write: Callable[[], None] = lambda: None
     no_drafts: bool = False
     collaborators: frozenset[str] = frozenset({"dana", "kim"})
+    facts: dict[str, Any] = field(default_factory=dict)  # what else GitHub says of the repository
     token: str = "secret-token"
 
     @property
@@ -129,7 +130,7 @@ class GitHub:
         parts = end.split("/") if end else []
         match [verb, *parts]:
             case ["GET"]:
-                return 200, {"default_branch": "main", "full_name": REPOSITORY}
+                return 200, {"default_branch": "main", "full_name": REPOSITORY, **self.facts}
             case ["GET", "git", "ref", "heads", *name]:
                 return 200, self._ref("/".join(name))
             case ["GET", "git", "commits", name]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from tightener import pipeline, pulls
 from tightener.commands.context import Context, Question, policies_of, project_of
 from tightener.config import Publish
-from tightener.errors import TightenerError
 from tightener.pipeline import Project
 from tightener.policy.document import PolicyFile, PolicySet
+from tightener.publish import access
 from tightener.publish.git import Git, repository_of
 from tightener.publish.host import Host, Outcome
 from tightener.publish.local import LocalHost
@@ -117,17 +117,7 @@ def github_host(said: Publish, now: datetime, dry: Callable[[str], None] | None)
 
 def github_api(said: Publish, dry: Callable[[str], None] | None = None) -> Api:
     """The API of the host that the configuration names. Raises TightenerError."""
-    try:
-        from tightener.publish import client  # noqa: PLC0415 - PyGithub is an extra: most people do without it
-    except ImportError as error:
-        raise TightenerError(
-            "PyGithub is not installed", slug="github-not-installed", hint="pip install 'tightener[github]'"
-        ) from error
-    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
-    if not token:
-        raise TightenerError("there is no token for GitHub", slug="github-token", hint="set GITHUB_TOKEN")
-    url = said.api or os.environ.get("GITHUB_API_URL") or client.PUBLIC
-    return client.connect(token, url.rstrip("/"), dry)
+    return access.api_of(said, os.environ, dry)
 
 
 def document(one: Outcome) -> dict[str, Any]:
