@@ -39,13 +39,17 @@ class Stage:
     digests: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, text: str) -> None:
-        """Takes a file in. `name`: at most one folder, lower case, no two alike. Raises ValueError for another name."""
+        """Takes a file in. `name`: at most one folder, lower case, no two alike.
+
+        Raises ValueError for another name, TightenerError (`unwritable`).
+        """
         if not _OURS.fullmatch(name) or name in self.digests:
             raise ValueError(f"{name!r} is no name for a file here, or is taken")
         data = text.encode()
         path = self.folder / PART / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with _said(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
         self.digests[name] = hashlib.sha256(data).hexdigest()
 
 

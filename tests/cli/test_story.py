@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def test_explain_says_what_made_each_pattern(story: Path) -> None:
     flat = " ".join(out.split())
     assert "statements/20??-??.pdf: calendar" in flat.replace(" ", "").replace(":calendar", ": calendar")
     assert "2026-08-31" in flat
+
+
+def test_a_pipe_gets_the_report_and_stays_a_pipe(story: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        code, _, _ = call(story, "report", "--agent", "claude-report-03", "-o", str(pipe), "--quiet")
+        assert code == 0
+        assert read.result(timeout=60).startswith("<!doctype html>")
+    assert pipe.is_fifo()
 
 
 def test_explain_says_why_a_wildcard_stays(tmp_path: Path) -> None:

@@ -44,6 +44,19 @@ def test_an_alias_beside_what_it_stands_for_is_left_in_its_place() -> None:
     the_contract.hypothesis.inner_test(rules, log, "\r\n", True, 264, "young")  # type: ignore[attr-defined]
 
 
+def test_below_a_wildcard_only_what_is_risky_is_asked_about() -> None:
+    """Found by the suite's own seeds: a push to main below `p*` had every push asked about, plain ones too."""
+    rules = [
+        NaiveRule("allow", "git", ("pull",), None, ("*",)),
+        NaiveRule("allow", "git", ("p*",), None, None),
+    ]
+    log = [
+        Event("git", "clone", "", "feature/y", "used_unlogged", "", 47),
+        Event("git", "push", "evil/z", "main", "used", "", 12),
+    ]
+    the_contract.hypothesis.inner_test(rules, log, "\n", False, 217, "young")  # type: ignore[attr-defined]
+
+
 def test_a_hidden_resource_on_another_branch_leaves_the_approval_narrow() -> None:
     """Found by the nightly run: a push to a feature branch hid its repository, and the approval of pushes to main was
     narrowed to the repository on the second run only."""

@@ -261,6 +261,8 @@ def test_mistakes_are_refused_by_both(kind: str, text: str, folder: Path) -> Non
 
 def _blocks() -> Iterator[tuple[str, str]]:
     for page in sorted((ROOT / "docs").glob("*.md")):
+        if page.name == "scheduling.md":  # a workflow of GitHub's, which tests/deploy holds
+            continue
         for i, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
             yield f"{page.name}-{i}", block
 

@@ -193,9 +193,12 @@ def _tried(project: Project, asked: Question) -> Backtest:
 
 
 def write_whole(output: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all. What is there and is no file, such as a pipe, is written into."""
     temporary = output.with_name(f".{output.name}.part")
     try:
+        if output.exists() and not output.is_file():
+            output.write_text(text, encoding="utf-8", newline="\n")
+            return
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(output)
     except OSError as error:

@@ -123,10 +123,10 @@ class RuleUse:
         return [g for g in self.of_pattern(pattern) if g in asked or g.action in self.moves.whole]
 
     def _may_stay(self, pattern: str, leaving: Sequence[Grant]) -> bool:
-        """Whether a wildcard can stay as it is above actions that move: one approval of all that it grants of each.
+        """Whether a wildcard can stay as it is above actions that move: one approval of all that is risky of each.
 
-        An approval beats an allow, so that says the same as a list of all the others, of which too little is known to
-        take them away. Not where it would have to be asked about what another rule allows, nor in several ways.
+        An approval beats an allow, and of the others too little is known to take them away. Not where it would have to
+        be asked about what another rule allows, nor in several ways.
         """
         moved = Counter(move.grant.action for move in self.moves.moves)
         rest = [g for g in self.of_pattern(pattern) if g not in leaving]

@@ -68,8 +68,8 @@ def _leaves(use: RuleUse, move: Move) -> bool:
 def _body(use: RuleUse, move: Move) -> Body:
     """The approval rule's body: what narrowing that very rule would make of it, so a second run leaves it alone."""
     whole = move.grant.action in use.moves.whole
-    if whole and use.stays_below(move.grant):
-        return Body((move.grant.action,), use.rule.body.resources, use.rule.body.branches)  # else the rest is allowed
+    if whole and use.stays_below(move.grant):  # all that is risky of it; what is plain the wildcard goes on allowing
+        return Body((move.grant.action,), move.scope.resources, move.scope.branches)
     if move.literal:
         return move.scope
     rule = replace(use.rule, effect=Effect.REQUIRE_APPROVAL, body=move.scope)
