@@ -29,7 +29,7 @@ from tightener.weekly.sequence import Ends, Week
 def run(ctx: Context, asked: Question, now: datetime, *, dry: bool, exit_code: bool) -> int:
     """tightener run; returns the exit code."""
     try:
-        week = _week(ctx, asked, now, dry=dry)
+        week, folder = _week(ctx, asked, now, dry=dry)
     except TightenerError as error:
         text = words.stopped(error.slug)
         _summary(f"### tightener: {text}\n")
@@ -37,11 +37,11 @@ def run(ctx: Context, asked: Question, now: datetime, *, dry: bool, exit_code: b
         raise
     code = week.exit_code(suggestions=exit_code)
     if ctx.json:
-        ctx.answer(words.document(week, code, dry=dry))
+        ctx.answer(words.document(week, folder, code, dry=dry))
     elif not ctx.quiet:
         overview.ingest_words(ctx.words, week.read)
         ctx.words.line()
-        words.words(ctx.words, week, now.date())
+        words.words(ctx.words, week, folder, now.date())
     else:
         for text in words.wrong(week):
             Printer(sys.stderr).line(f"error: {visible(text, keep=chr(10))}")
@@ -50,7 +50,8 @@ def run(ctx: Context, asked: Question, now: datetime, *, dry: bool, exit_code: b
     return code
 
 
-def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> Week:
+def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> tuple[Week, Path]:
+    """The run, and the folder of its pages."""
     config = ctx.config()
     if config.path is None:
         raise TightenerError(
@@ -73,7 +74,7 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> Week:
             place=publishing.placer(ctx, project, now, shown) if config.publishes else None,
             progress=progress_printer(sys.stderr, shown=ctx.progress),
         )
-        return sequence.run(project, policies, publishing.terms_of(project, asked, now), ends, now)
+        return sequence.run(project, policies, publishing.terms_of(project, asked, now), ends, now), folder
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from tightener.errors import (
@@ -66,11 +67,11 @@ def stopped(slug: str) -> str:
     return f"not done: stopped before any agent was studied [{slug}]"
 
 
-def words(out: Printer, week: Week, today: date) -> None:
+def words(out: Printer, week: Week, folder: Path, today: date) -> None:
     """A row an agent, the pull requests, and what went wrong."""
     out.table(("agent", "", "what was found"), [(visible(one.name), one.fate.value, _says(one)) for one in week.agents])
     if isinstance(week.pages, Placed):
-        out.listed("Written", week.pages.written, _MOST_PAGES, "they stand beside these")
+        out.listed(f"Written to {folder}", week.pages.written, _MOST_PAGES, "they stand beside these")
     out.listed("Pull requests", [text for one in week.files for text in _pull(one)])
     out.listed("After merges", list(after_merges(week)))
     out.listed("What went wrong", list(wrong(week)))
@@ -112,7 +113,7 @@ def stale(week: Week, today: date) -> str:
     return f"the window ends on {last}, {(today - last).days} days ago; newer logs may tell more"
 
 
-def document(week: Week, code: int, *, dry: bool) -> dict[str, Any]:
+def document(week: Week, folder: Path, code: int, *, dry: bool) -> dict[str, Any]:
     """`tightener.run/1`."""
     return {
         "schema": "tightener.run/1",
@@ -132,7 +133,7 @@ def document(week: Week, code: int, *, dry: bool) -> dict[str, Any]:
             }
             for one in week.agents
         ],
-        "pages": _pages(week.pages),
+        "pages": {"folder": str(folder), **_pages(week.pages)},
         "after_merges": list(after_merges(week)),
         "pull_requests": [_file(one) for one in week.files],
     }
