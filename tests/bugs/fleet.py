@@ -57,8 +57,8 @@ BUGS = (
     Bug(
         "today's policy put to old logs is remembered",
         "tightener/fleet.py",
-        "        if window.last == usage.span(project.con).last:\n",
-        "        if window.last:\n",
+        "        if self.window.last == usage.span(con).last:\n",
+        "        if self.window.last:\n",
         "tests/fleet/test_fleet.py",
     ),
 )
