@@ -13,7 +13,6 @@ from tightener.config import Config, Exemption, Rejection
 from tightener.model import Effect, Window
 from tightener.policy import document
 from tightener.results import Proposal
-from tightener.services.catalogue import expand
 from tightener.tighten import moves
 from tightener.tighten.risk import risk
 from tightener.tighten.suggestion import Suggestion
@@ -131,55 +130,6 @@ def test_what_one_session_does_twice_or_to_several_is_as_new() -> None:
     assert "by one session" in found[0].why
     many = [Use("tools", "send_email", f"to=x{n}", day=DAYS - 5, minute=n) for n in range(9)]
     assert not asks(proposal(rules, [*usual, *many])), "a letter to all"
-
-
-YOUNG = f"    x-granted-since: {LAST - timedelta(days=40)}\n"  # too young for anything to be taken away
-
-
-def test_a_wildcard_of_which_too_little_is_known_stays_below_the_approval() -> None:
-    rules = "    allow:\n      - {service: aws, actions: ['s3:*'], resources: ['arn:aws:s3:::b/*']}\n"
-    uses = [*deletes(40, 50, 60), *(Use("aws", "s3:GetObject", f"{BUCKET}x", day=day) for day in range(40, DAYS))]
-    found = proposal(YOUNG + rules, uses)
-    approval = "      - {service: aws, actions: ['s3:DeleteObject'], resources: ['arn:aws:s3:::b/*']}\n"
-    assert rules + "    require_approval:\n" + approval in found.text
-    assert [one.kind for one in found.suggestions] == ["ask_first", "deny_floor"]
-    assert not found.left_out
-    assert (found.proof.holds, found.proof.moved) == (True, 3)
-
-
-def test_the_approval_above_a_wildcard_covers_all_that_it_grants_and_stays() -> None:
-    """Nothing is known of the other actions; the one that moves has no use of its own left below the approval."""
-    grant = "{service: aws, actions: ['s3:DeleteObject%s'], resources: ['arn:aws:s3:::b/*']}\n"
-    rules = "    allow:\n      - " + grant % "*"
-    doubt = [a for a in expand("s3:DeleteObject*") if a != "s3:DeleteObject"]
-    uses = [Use("aws", action, f"{BUCKET}x", day=9, outcome="no_evidence") for action in doubt]
-    found = proposal(rules, [*deletes(0, 7, 14, 21), *uses])
-    assert doubt
-    assert rules + "    require_approval:\n      - " + grant % "" in found.text
-
-
-def test_it_is_written_out_where_the_approval_would_take_more_along() -> None:
-    """Another rule allows deletions of its own; two of them move apart from each other."""
-    rules = "    allow:\n      - {service: aws, actions: ['s3:*'], resources: ['arn:aws:s3:::b/*']}\n"
-    own = "      - {service: aws, actions: ['s3:DeleteObject'], resources: ['arn:aws:s3:::b/tmp/*']}\n"
-    uses = deletes(40, 50, 60)
-    uses += [
-        Use("aws", "s3:DeleteObject", f"arn:aws:s3:::b/tmp/{d}", day=d, minute=m) for d in range(DAYS) for m in (0, 99)
-    ]
-    found = proposal(YOUNG + rules + own, uses)
-    assert "'s3:*'" not in found.text
-    assert own in found.text
-
-
-def test_an_exception_below_a_wildcard_is_kept() -> None:
-    rules = "    allow:\n      - {service: aws, actions: ['s3:*'], resources: ['arn:aws:s3:::b/*']}\n"
-    until = LAST + timedelta(days=30)
-    kept = Exemption(
-        agent="a", service="aws", actions=("s3:DeleteObject",), rule="", until=until, reason="r", owner="o"
-    )
-    found = proposal(YOUNG + rules, deletes(40, 50, 60), Config(exceptions=(kept,)))
-    assert rules in found.text
-    assert not asks(found)
 
 
 def test_a_push_to_main_moves_and_the_others_stay() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -51,7 +50,6 @@ class RuleUse:
     moves: RuleMoves = field(default_factory=RuleMoves)
     others: tuple[Argument, ...] = ()  # of the agent's tools of this service, what may be kin to its own
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
-    shared: frozenset[str] = frozenset()  # actions that other allow rules grant, too
     _known: _Known = field(default_factory=_Known, compare=False, repr=False)
 
     def with_moves(self, moves: RuleMoves, seen: Mapping[tuple[str, str], tuple[Seen, ...]]) -> RuleUse:
@@ -112,31 +110,9 @@ class RuleUse:
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
             return False
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
+        leaving = {g.id for g in self.asked} | {g.id for g in grants if g.action in self.moves.whole}
         used = {g.id for g in grants if g.status is Status.EXERCISED or (g.action, "resource") in self.seen}
-        if any(g.goes or (g.id in others and g.id in used) for g in grants):
-            return True
-        leaving = self._leaving(pattern)
-        return bool(leaving) and not self._may_stay(pattern, leaving)
-
-    def _leaving(self, pattern: str) -> list[Grant]:
-        asked = self.asked
-        return [g for g in self.of_pattern(pattern) if g in asked or g.action in self.moves.whole]
-
-    def _may_stay(self, pattern: str, leaving: Sequence[Grant]) -> bool:
-        """Whether a wildcard can stay as it is above actions that move: one approval of all that is risky of each.
-
-        An approval beats an allow, and of the others too little is known to take them away. Not where it would have to
-        be asked about what another rule allows, nor in several ways.
-        """
-        moved = Counter(move.grant.action for move in self.moves.moves)
-        rest = [g for g in self.of_pattern(pattern) if g not in leaving]
-        return any(g.status is not Status.EXERCISED for g in rest) and all(
-            g.pattern == pattern and g.action not in self.shared and moved[g.action] <= 1 for g in leaving
-        )
-
-    def stays_below(self, grant: Grant) -> bool:
-        """Whether an action that moves is still granted by its wildcard, below the approval."""
-        return grant.is_wildcard and not self.listed(grant.pattern)
+        return any(g.goes or g.id in leaving or (g.id in others and g.id in used) for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
         """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it."""

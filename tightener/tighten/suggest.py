@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 import duckdb
 
-from tightener.model import Body, Effect, Rule
-from tightener.policy.contain import covered
-from tightener.policy.patterns import matches
-from tightener.policy.rules import boxes, effective
+from tightener.model import Body, Effect
 from tightener.resources import query
-from tightener.services.semantics import fold_action
 from tightener.tighten.arguments import Argument, again
 from tightener.tighten.compare import Comparison
-from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.risk import only_reads
 from tightener.tighten.rule_use import RuleUse
@@ -38,7 +32,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     others = _arguments(comparison, seen)
     found: list[Suggestion] = []
     for rule in comparison.policy.rules:
-        grants = _open(comparison, rule)
+        grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
             continue
         own = moved.get(rule.index, RuleMoves())
@@ -54,11 +48,6 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             days_needed=comparison.terms.days_needed,
             moves=own,
             others=others.get(rule.service, ()),
-            shared=frozenset(
-                g.action
-                for g in comparison.grants
-                if g.rule.index != rule.index and g.rule.service == rule.service and g.rule.effect is Effect.ALLOW
-            ),
         )
         stuck = [(move, one) for move, one in asked(use) if one.id in unmoved]
         if stuck:
@@ -108,29 +97,6 @@ def _arguments(
         every = some[0] if len(some) == 1 else merged(*some)
         found.setdefault(service, []).extend(again(action, every, reads=only_reads(service, action)))
     return {service: tuple(some) for service, some in found.items()}
-
-
-def _open(comparison: Comparison, rule: Rule) -> tuple[Grant, ...]:
-    """The grants of a rule without those of its wildcards that approvals cover wholly: these grant nothing any more.
-
-    They are no reason to write the wildcard out; where it is for another reason, the approvals still grant them.
-    """
-    grants = comparison.of_rule(rule.index)
-    if rule.effect is not Effect.ALLOW:
-        return grants
-    _, asked, _ = effective(comparison.policy, rule.service, comparison.terms.moment)
-    own = boxes(rule, rule.service)
-
-    def below(grant: Grant) -> bool:
-        folded = fold_action(rule.service, grant.action)
-        return (
-            grant.is_wildcard
-            and grant.status is not Status.EXCEPTED
-            and all(covered(replace(box, action=folded), asked) for box in own if matches(box.action, folded))
-        )
-
-    left = tuple(g for g in grants if not below(g))
-    return left or grants
 
 
 def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:

@@ -15,7 +15,6 @@ def propose(use: RuleUse) -> list[Suggestion]:
     if not asked:
         return []
     actions = tuple(dict.fromkeys(map(name, asked)))
-    leaving = frozenset(name(grant) for grant in asked if not use.stays_below(grant))
     evidence = facts(asked)
     return [
         Suggestion(
@@ -25,6 +24,6 @@ def propose(use: RuleUse) -> list[Suggestion]:
             why=f"{unused(asked, use.window_days)}; up to {evidence['pooled']:.1%} of such grants are used within "
             f"{HORIZON} days after all, so approval first",
             evidence={"actions": [g.action for g in asked], **evidence},
-            edit=Edit(drop=leaving, asks=(Body(actions, use.rule.body.resources, use.rule.body.branches),)),
+            edit=Edit(drop=frozenset(actions), asks=(Body(actions, use.rule.body.resources, use.rule.body.branches),)),
         )
     ]

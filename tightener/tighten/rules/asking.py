@@ -44,7 +44,7 @@ def ask(use: RuleUse, kind: str, why: Callable[[Move], str]) -> list[Suggestion]
                     "observed_days": move.grant.observed_days,
                 },
                 edit=Edit(
-                    drop=frozenset(body.actions) if _leaves(use, move) else frozenset(),
+                    drop=frozenset(body.actions) if move.grant.action in use.moves.whole else frozenset(),
                     asks=(body,),
                     ttl=move.load.ttl,
                 ),
@@ -60,16 +60,8 @@ def asked(load: Load) -> str:
     return f"{told}, about {often} a week" if often else told
 
 
-def _leaves(use: RuleUse, move: Move) -> bool:
-    """Whether nothing of the action stays in its rule, by its name or below a wildcard."""
-    return move.grant.action in use.moves.whole and not use.stays_below(move.grant)
-
-
 def _body(use: RuleUse, move: Move) -> Body:
     """The approval rule's body: what narrowing that very rule would make of it, so a second run leaves it alone."""
-    whole = move.grant.action in use.moves.whole
-    if whole and use.stays_below(move.grant):  # all that is risky of it; what is plain the wildcard goes on allowing
-        return Body((move.grant.action,), move.scope.resources, move.scope.branches)
     if move.literal:
         return move.scope
     rule = replace(use.rule, effect=Effect.REQUIRE_APPROVAL, body=move.scope)
