@@ -7,7 +7,8 @@ log makes a policy looser.
     make bench                      # or: python bench/run.py [--lines N] [--records N] [--runs N]
 
 Every measurement is a process of its own, so that its peak memory is its own; start-up (interpreter and imports) is not
-counted, for the baseline as for us. Runs alternate, and the median of the pairwise ratios is what counts.
+counted, for the baseline as for us. Runs alternate, and the median of the pairwise ratios is what counts. Each run is
+kept in bench/results/, and shown beside the last one with the same options.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import results
 
 HERE = Path(__file__).resolve().parent
 
@@ -33,25 +37,46 @@ def main() -> None:
     options.add_argument("--resources", type=int, default=10_000_000, help="different resources of one agent")
     options.add_argument("--events", type=int, default=1_000_000, help="of the log that grows")
     asked = options.parse_args()
+    before = results.last(vars(asked))
+    figures = []
     with tempfile.TemporaryDirectory(prefix="tightener-bench-") as folder:
         base = Path(folder)
         lines, trail = base / "gateway.jsonl", base / "trail"
         _generate("gateway", asked.lines, lines)
         _generate("cloudtrail", asked.records, trail)
-        _compare("gateway lines -> printed diff", "bare typed load", "suggest", "load_gateway", lines, asked.runs)
-        _compare("CloudTrail files -> database", "bare typed read_json", "ingest", "load_cloudtrail", trail, asked.runs)
-    _distinct(asked.resources)
+        for what, baseline, theirs, ours, source in (
+            (f"{asked.lines:,} gateway lines -> printed diff", "typed load", "load_gateway", "suggest", lines),
+            (
+                f"{asked.records:,} CloudTrail records -> database",
+                "typed read_json",
+                "load_cloudtrail",
+                "ingest",
+                trail,
+            ),
+        ):
+            pairs = [(_measure(theirs, source), _measure(ours, source)) for _ in range(asked.runs)]
+            figures.append(_told(results.figure(what, f"DuckDB's bare {baseline} into a table", pairs), before))
+    figures += _distinct(asked.resources, before)
     print("\na log that grows, from a thousandth to the whole")
     print("\n".join(f"  {line}" for line in _said("grow", asked.events)), flush=True)
     _agents()
+    print(f"\nkept in {results.keep(vars(asked), figures)}")
 
 
-def _distinct(number: int) -> None:
+def _told(found: dict[str, Any], before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    print("\n" + results.shown(found, before.get(found["what"])), flush=True)
+    return found
+
+
+def _distinct(number: int, before: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """A hundredth, a tenth and the whole, to see that it is linear and that memory does not grow with it."""
-    print("\ndifferent resources -> patterns, against going through them")
+    found = []
     for some in (number // 100, number // 10, number):
-        bare, ours = _measure("walk", Path(str(some))), _measure("generalise", Path(str(some)))
-        print(f"  {some:>12,}   {bare['seconds']:7.2f} s   {ours['seconds']:7.2f} s   peak {ours['peak_mb']:6,.0f} MB")
+        pair = _measure("walk", Path(str(some))), _measure("generalise", Path(str(some)))
+        found.append(
+            _told(results.figure(f"{some:,} different resources -> patterns", "looking at each", [pair]), before)
+        )
+    return found
 
 
 def _said(job: str, number: int) -> list[str]:
@@ -73,20 +98,6 @@ def _agents() -> None:
 def _generate(kind: str, number: int, target: Path) -> None:
     print(f"generating {number:,} {kind} records ...", flush=True)
     subprocess.run([sys.executable, str(HERE / "generate.py"), kind, str(number), str(target)], check=True)
-
-
-def _compare(what: str, baseline: str, ours: str, theirs: str, source: Path, runs: int) -> None:
-    pairs = [(_measure(theirs, source), _measure(ours, source)) for _ in range(runs)]
-    ratios = [mine["seconds"] / bare["seconds"] for bare, mine in pairs]
-    print(f"\n{what}, against DuckDB's {baseline} into a table ({runs} runs)")
-    for name, index in ((baseline, 0), ("tightener", 1)):
-        seconds = statistics.median(pair[index]["seconds"] for pair in pairs)
-        memory = max(pair[index]["peak_mb"] for pair in pairs)
-        print(f"  {name:<22} {seconds:7.2f} s   peak {memory:6,.0f} MB")
-    print(
-        f"  ratio                  {statistics.median(ratios):7.2f} x   ({min(ratios):.2f} to {max(ratios):.2f})",
-        flush=True,
-    )
 
 
 def _measure(job: str, source: Path) -> dict[str, float]:
