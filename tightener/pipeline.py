@@ -20,6 +20,8 @@ from tightener.errors import NoEvidence, PolicyError, TightenerError, Verificati
 from tightener.logs import coverage, ingest, store, usage
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
+from tightener.logs.s3.reading import keep
+from tightener.logs.s3.source import Source, named
 from tightener.logs.staging import Progress
 from tightener.model import AgentPolicy, Window
 from tightener.policy import diff, document
@@ -56,6 +58,18 @@ def open_project(config: Config, database: Path | None) -> Project:
     return Project(store.open(database), config, temporary=database is None)
 
 
+def logs_of(config: Config, paths: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[Source, ...]]:
+    """Paths of log files, and sources in S3: those named, else all of the configuration. Raises TightenerError."""
+    local, sources = named(paths or config.logs, config.sources)
+    sources = sources if paths else (*config.sources, *sources)
+    if not local and not sources:
+        place = config.path or "tightener.yaml"
+        raise TightenerError(
+            "no logs are named", slug="no-logs", hint=f"give PATHs, or `logs:` or `sources:` in {place}"
+        )
+    return local, sources
+
+
 def read_logs(
     project: Project,
     paths: Sequence[str],
@@ -63,10 +77,14 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database; a file that it knows already costs nothing."""
+    """Reads logs into the database: those named, else all of the configuration. What it knows already costs nothing."""
+    local, sources = logs_of(project.config, paths)
+    if not paths:
+        keep(project.con, sources)
     return ingest.ingest(
         project.con,
-        paths,
+        local,
+        sources=sources,
         now=now,
         formats=project.config.formats,
         tools=project.config.tools,

@@ -19,9 +19,7 @@ from tightener.resources import query, query_names
 def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
     """tightener ingest"""
     config = ctx.config()
-    paths = paths or config.logs
-    if not paths:
-        raise TightenerError("no logs are named", slug="no-logs", hint="give PATHs, or `logs:` in tightener.yaml")
+    pipeline.logs_of(config, paths)  # before a database is made
     project = pipeline.open_project(config, ctx.database_of(config))
     done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
     if ctx.json:
