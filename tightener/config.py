@@ -234,10 +234,7 @@ class _Reader:
             policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
             policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
-            sources=tuple(
-                Source.parse(one, lambda *keys, i=i: self.place("sources", i, *keys))
-                for i, one in enumerate(self._list(data.get("sources"), "sources"))
-            ),
+            sources=Source.several(data.get("sources"), lambda *keys: self.place("sources", *keys)),
             database=base / database if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},

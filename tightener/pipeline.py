@@ -17,7 +17,7 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, store, usage
+from tightener.logs import coverage, ingest, planned, store, usage
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.s3.reading import keep
@@ -91,6 +91,12 @@ def read_logs(
         force_format=force_format,
         progress=progress,
     )
+
+
+def plan_logs(project: Project, paths: Sequence[str]) -> planned.PlanReport:
+    """What `read_logs` would read, and what that would cost."""
+    local, sources = logs_of(project.config, paths)
+    return planned.plan(project.con, local, sources, project.config.formats, project.config.tools)
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:

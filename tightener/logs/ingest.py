@@ -78,7 +78,7 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What is to be done: `anew` in one transaction, because they share records, then `fresh` in batches."""
 
     anew: tuple[LogFile, ...]
@@ -101,8 +101,17 @@ class _Reading:
     @property
     def unknown(self) -> str:
         """What is said of a file that no format knows; '' where one is forced."""
-        names = ", ".join(one.name for one in self.formats)
-        return "" if self.forced else f"this is no log that tightener knows ({names})"
+        return "" if self.forced else unknown_to(self.formats)
+
+
+def formats_of(formats: Mapping[str, FieldMap], tools: Tools) -> tuple[Format, ...]:
+    """Every format that a file may be of: tightener's own, then those that tightener.yaml describes."""
+    return (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
+
+
+def unknown_to(formats: Sequence[Format]) -> str:
+    """What is said of a file that none of the formats knows."""
+    return f"this is no log that tightener knows ({', '.join(one.name for one in formats)})"
 
 
 def ingest(
@@ -122,12 +131,12 @@ def ingest(
     Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
     Files that cannot be read are problems in the report; everything else is read.
     """
-    every = (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
+    every = formats_of(formats, tools)
     reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
     files: list[FileSum] = []
     with Fetcher(con) as fetcher:
         remote = Reading(con, [Bucket(source) for source in sources], fetcher, reading.unknown, _BATCH)
-        plan = _plan(con, paths, remote.again)
+        plan = plan_of(con, paths, remote.again)
         local = (*plan.anew, *plan.fresh)
         total = 0 if sources else len(local)  # how much there is in S3 is not known before its end
         total_bytes = sum(file.size for file in local)
@@ -139,7 +148,7 @@ def ingest(
             done_bytes += sum(file.size for file in batch)
             records += sum(one.records for one in sums)
             progress(Progress(done, total, records, done_bytes, total_bytes))
-        if sources:
+        if sources and done:
             progress(Progress(done, done, records, done_bytes, done_bytes))
     reading.problems += (*plan.problems, *remote.problems)
     digests.read(con, plan.digests)
@@ -167,7 +176,7 @@ def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
     )
 
 
-def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again) -> _Plan:
+def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again) -> Plan:
     """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
     found = find(paths)
     problems = list(found.problems)
@@ -197,7 +206,7 @@ def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again) ->
     others, gone = shared(con, ids, {file.path for file in (*fresh, *changed)}, again)
     already -= len({file.path for file in found.files} & {file.path for file in others})
     anew = tuple(sorted((*changed, *others), key=lambda f: f.name))
-    return _Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
+    return Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
 
 
 def _stamp(path: str) -> str:

@@ -158,7 +158,7 @@ def connect(source: Source) -> Any:
     from botocore.config import Config  # noqa: PLC0415 - the same
 
     settings = Config(
-        retries={"mode": "standard", "max_attempts": _TRIES},
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
         max_pool_connections=THREADS,
         connect_timeout=10,
         read_timeout=60,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import duckdb
 
@@ -39,7 +40,7 @@ class Fetcher:
         self._folder: Path | None = None
         self._numbers = count(1)
 
-    def __enter__(self) -> Fetcher:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

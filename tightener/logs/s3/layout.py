@@ -100,6 +100,19 @@ def _account(bucket: Bucket, base: str, steps: list[str]) -> Iterator[Place]:
         yield Place(f"{trail}{name}/", dated=True)
 
 
+def probe(bucket: Bucket) -> str:
+    """The key of the first object there is, after a byte of it was read; '' = there is none. Raises RefusedError."""
+    for place in places(bucket):
+        if place.refusal:
+            raise RefusedError(place.refusal)
+        for page in bucket.objects(place.prefix, place.behind(bucket.source.since)):
+            for one in page:
+                if one.size and not left_alone(one.key):
+                    bucket.taste(one.key)
+                    return one.key
+    return ""
+
+
 def left_alone(key: str) -> bool:
     """Whether a key is none of a log's: digest and Insights files, Config's, hidden files, markers of folders."""
     return _ALONE.search(key) is not None

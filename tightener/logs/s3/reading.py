@@ -32,8 +32,8 @@ _NO_SUCH = "s3-no-bucket"
 
 
 @dataclass(slots=True)
-class _Listed:
-    """What one listing of a source has come to, until all of its objects are in the database."""
+class Listed:
+    """What one listing of a source has come to."""
 
     places: dict[str, str] = field(default_factory=dict)  # listed to the end -> what meta is to say of it
     holes: dict[str, tuple[Refusal, date]] = field(default_factory=dict)  # not listed to the end, from that day on
@@ -70,12 +70,11 @@ class Reading:
         except (RefusedError, StoppedError):
             return None
 
-    def wanted(self, bucket: Bucket, listed: _Listed | None = None) -> Iterator[Remote]:
+    def wanted(self, bucket: Bucket, listed: Listed) -> Iterator[Remote]:
         """What is to be fetched, in the order of its keys: what could not be read before, then what is new or changed.
 
         Raises RefusedError where the source cannot be listed at all.
         """
-        listed = listed or _Listed()
         root = bucket.uri(bucket.source.prefix)
         since = bucket.source.since or date.min
         before = self.con.execute(query("s3_unread"), {"root": root, "since": since}).fetchall()
@@ -91,7 +90,7 @@ class Reading:
             when = f" since {since}" if bucket.source.since else ""
             self.problems.append(Problem(root, f"there is no object below this prefix{when}"))
 
-    def _place(self, bucket: Bucket, place: Place, listed: _Listed, tried: dict[str, bool]) -> Iterator[Remote]:
+    def _place(self, bucket: Bucket, place: Place, listed: Listed, tried: dict[str, bool]) -> Iterator[Remote]:
         uri = bucket.uri(place.prefix)
         asked = bucket.source.since or date.min
         known = self._known(uri)
@@ -145,7 +144,7 @@ class Reading:
         root = bucket.uri(bucket.source.prefix)
         until = [last for _, last in self._known(root).values()]
         self._hole(root, min(until) - LOOK_BACK if until else bucket.source.since or date.min, _CUT_SHORT)
-        listed = _Listed()
+        listed = Listed()
         refused: dict[str, list[str]] = {}
         stopped: Refusal | None = None
         held: list[LogFile] = []
@@ -211,7 +210,7 @@ class Reading:
             "INSERT OR REPLACE INTO unread VALUES (?, true, ?, ?, ?, ?)", [uri, log_source(uri), first, date.max, why]
         )
 
-    def _end(self, root: str, listed: _Listed, stopped: Refusal | None) -> None:
+    def _end(self, root: str, listed: Listed, stopped: Refusal | None) -> None:
         """All that was listed is in the database, or in `unread`."""
         self.con.begin()
         if stopped:

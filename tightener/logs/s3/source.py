@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from tightener.errors import ConfigError, LogError, Place
@@ -50,8 +51,14 @@ class Source:
         return f"{SCHEME}{self.bucket}/{self.prefix}"
 
     @classmethod
-    def parse(cls, value: Any, place_of: Callable[..., Place]) -> Source:
+    def several(cls, values: Any, place_of: Callable[..., Place]) -> tuple[Source, ...]:
         """Check plain data from tightener.yaml; `place_of(*keys)` says where it stands. Raises ConfigError."""
+        if not isinstance(values, list | None):
+            raise _wrong(place_of(), "`sources` must be a list", "write - {bucket: NAME, prefix: PREFIX}")
+        return tuple(cls._parse(one, partial(place_of, i)) for i, one in enumerate(values or ()))
+
+    @classmethod
+    def _parse(cls, value: Any, place_of: Callable[..., Place]) -> Source:
         if not isinstance(value, dict) or "bucket" not in value:
             what = "names no bucket" if isinstance(value, dict) else "must be a mapping"
             raise _wrong(place_of(), f"a source {what}", "write {bucket: NAME, prefix: PREFIX}")
@@ -74,10 +81,10 @@ def _checked(key: str, value: Any, place: Place) -> Any:
     }.get(key, (str, "text"))
     several = value if key in _LISTS and isinstance(value, list) else [value]
     for one in several:
-        if type(one) is not kind:
+        if type(one) is not kind:  # True is an int, and a moment is a date
             raise _wrong(place, f"`{key}` must be {words}, not {one!r}", "put it in quotes" if kind is str else "")
         shape, looks = _SHAPES.get(key, (None, ""))
-        if shape and not shape.fullmatch(one):
+        if shape and not shape.fullmatch(str(one)):
             raise _wrong(place, f"`{key}` must be {looks}, not {one!r}")
     return tuple(several) if key in _LISTS else value
 
