@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,11 +43,21 @@ class Asked:
     key: str  # of a LIST: its prefix
     query: dict[str, str]
     headers: dict[str, str]
+    body: str
 
 
 class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
+    protocol_version = "HTTP/1.1"  # connections are kept
+
+    def log(self, *words: Any) -> None:
         """Nothing."""
+
+
+def _broken(connection: socket.socket, part: bytes) -> Iterator[bytes]:
+    """A part of an answer, and then the connection ends."""
+    yield part
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass
@@ -81,21 +93,20 @@ class Server:
             kind = environ["REQUEST_METHOD"]
             kind = "LIST" if "list-type" in query else kind
             headers = {name[5:].lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-            asked = Asked(kind, bucket, query.get("prefix", "") if kind == "LIST" else key, query, headers)
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            where = query.get("prefix", "") if kind == "LIST" else key
+            asked = Asked(kind, bucket, where, query, headers, body.decode())
             self.asked.append(asked)
             fault = self.fault(asked) if self.fault else None
             if isinstance(fault, tuple):
                 status, code, message = fault
-                start(f"{status} {code}", [("Content-Type", "application/xml")])
+                start(f"{status} {code}", [("Content-Type", "application/xml"), ("x-amz-bucket-region", "eu-west-1")])
                 return [_ERROR.format(code, message).encode()]
-            if fault == "drop":  # the connection ends without an answer
-                environ["werkzeug.socket"].shutdown(2)
-                return []
-            answer = inner(environ, start)
-            if fault == "cut":
-                whole = b"".join(answer)
-                return [whole[: len(whole) // 2]]
-            return answer
+            if fault in {"cut", "drop"}:
+                whole = b"".join(inner(environ, start))
+                return _broken(environ["werkzeug.socket"], whole[: len(whole) // 2] if fault == "cut" else b"")
+            return inner(environ, start)
 
         return app
 

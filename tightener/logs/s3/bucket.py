@@ -109,7 +109,7 @@ class Bucket:
                 return self._body(key, to)
             except _errors() as error:
                 if last or type(error).__name__ not in _CUT:
-                    raise RefusedError(of_reading(error, self.source, key)) from error
+                    raise RefusedError(of_reading(error, self.source)) from error
             self._stopped.wait(pause)
             pause *= 2
         raise AssertionError("the last try either returns or raises")
@@ -133,7 +133,7 @@ class Bucket:
             asked = {"Bucket": self.source.bucket, "Key": key, "Range": "bytes=0-0", **self._payer}
             self._client().get_object(**asked)["Body"].read()
         except _errors() as error:
-            raise RefusedError(of_reading(error, self.source, key)) from error
+            raise RefusedError(of_reading(error, self.source)) from error
 
     def stop(self) -> None:
         """Ends all downloads."""

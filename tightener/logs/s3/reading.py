@@ -221,8 +221,7 @@ class Reading:
             self.con.execute(
                 "INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(listed.places.values())]
             )
-            done = [root, *listed.places]
-            self.con.execute("DELETE FROM unread WHERE listing AND uri IN (SELECT unnest(?))", [done])
+            self.con.execute("DELETE FROM unread WHERE listing AND starts_with(uri, ?)", [root])
         if stopped and stopped.slug == _NO_SUCH:  # then no log is missing
             self.con.execute("DELETE FROM unread WHERE uri = ?", [root])
         for uri, (why, first) in listed.holes.items():
@@ -234,7 +233,10 @@ class Reading:
 def keep(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Forget what could not be read of sources that are not named any more."""
     roots = [source.uri for source in sources]
-    con.execute("DELETE FROM unread WHERE NOT list_any_match($roots, root -> starts_with(uri, root))", {"roots": roots})
+    con.execute(
+        "DELETE FROM unread WHERE NOT EXISTS (FROM unnest($roots) AS r(root) WHERE starts_with(uri, root))",
+        {"roots": roots},
+    )
 
 
 def _file(bucket: Bucket, one: Remote, body: Path) -> LogFile:

@@ -55,7 +55,7 @@ def of_listing(error: Exception, source: Source, prefix: str) -> Refusal:
     return _of_any(error, source)
 
 
-def of_reading(error: Exception, source: Source, key: str) -> Refusal:
+def of_reading(error: Exception, source: Source) -> Refusal:
     """Why one object cannot be read."""
     code, message = _code(error), _message(error)
     if code.startswith("KMS.") or (code in _DENIED and "kms" in message.lower()):
@@ -64,9 +64,8 @@ def of_reading(error: Exception, source: Source, key: str) -> Refusal:
             says = f"the KMS key that it is encrypted with cannot be used ({code}): see to the key"
         return Refusal(slug="s3-kms-denied", says=says)
     if code in _DENIED and _operation(error) != "AssumeRole":
-        folder = key.rpartition("/")[0]
-        says = f"reading was refused: these credentials need s3:GetObject on arn:aws:s3:::{source.bucket}/{folder}"
-        return Refusal(slug="s3-get-denied", says=f"{says}{'/' if folder else ''}*{_payer(source)}")
+        says = "reading was refused: these credentials need s3:GetObject on arn:aws:s3:::"
+        return Refusal(slug="s3-get-denied", says=f"{says}{source.bucket}/{source.prefix}*{_payer(source)}")
     if code == "InvalidObjectState":
         says = "it is in an archive and cannot be read as it is: restore it first (aws s3api restore-object)"
         return Refusal(slug="s3-archived", says=says)
@@ -109,8 +108,13 @@ def _payer(source: Source) -> str:
     return "" if source.requester_pays else "; a bucket whose requester pays needs `requester_pays: true`"
 
 
+def _answer(error: Exception) -> Mapping[str, Any]:
+    """AWS's; empty where there was none."""
+    return getattr(error, "response", None) or {}
+
+
 def _error(error: Exception) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = getattr(error, "response", {}).get("Error", {})
+    found: Mapping[str, Any] = _answer(error).get("Error", {})
     return found
 
 
@@ -128,7 +132,6 @@ def _operation(error: Exception) -> str:
 
 
 def _region(error: Exception) -> str:
-    answer: Mapping[str, Any] = getattr(error, "response", {})
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    headers = _answer(error).get("ResponseMetadata", {}).get("HTTPHeaders", {})
     region = _error(error).get("Region") or headers.get("x-amz-bucket-region")
     return f", {region}" if region else ""
