@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def _broken(connection: socket.socket, part: bytes) -> Iterator[bytes]:
 
 @dataclass
 class Server:
-    """The server under test. `fault(asked)` may answer (status, code, message), or 'cut' or 'drop', or None."""
+    """The server under test. `fault(asked)` may answer (status, code, message), 'cut', 'drop', 'stall', or None."""
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
@@ -103,6 +104,8 @@ class Server:
                 status, code, message = fault
                 start(f"{status} {code}", [("Content-Type", "application/xml"), ("x-amz-bucket-region", "eu-west-1")])
                 return [_ERROR.format(code, message).encode()]
+            if fault == "stall":
+                time.sleep(2)
             if fault in {"cut", "drop"}:
                 whole = b"".join(inner(environ, start))
                 return _broken(environ["werkzeug.socket"], whole[: len(whole) // 2] if fault == "cut" else b"")

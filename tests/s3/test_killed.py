@@ -19,7 +19,7 @@ from tightener import cli
 from tightener.logs import store
 
 ROOT = Path(__file__).parents[2]
-KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 4
+KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3
 START = datetime(2024, 8, 1, tzinfo=UTC)  # the clock of this machine is asked: far enough back
 CONFIG = f"""
 sources: [{{bucket: {BUCKET}}}]
@@ -29,7 +29,7 @@ INGEST = """
 import sys
 from tightener import cli
 from tightener.logs.s3 import bucket, fetch, reading
-reading._MOST_FILES, fetch._AHEAD, bucket._PAUSE = 12, 20, 0.01
+reading._MOST_FILES, fetch._AHEAD, bucket._PAUSE, bucket._SILENCE = 12, 20, 0.01, 5
 sys.exit(cli.run(["--config", sys.argv[1], "ingest", "--quiet"]))
 """
 
@@ -76,7 +76,7 @@ def project(folder: Path) -> tuple[list[str], Path, Path]:
 
 @pytest.mark.parametrize("refusing", [False, True], ids=["failures", "failures and refusals"])
 def test_kills_end_where_one_clean_run_does(bucket: Server, tmp_path: Path, refusing: bool) -> None:
-    files = {**trail(START, 80, step=timedelta(hours=3)), **trail(START, 40, each=5, region="eu-west-1")}
+    files = {**trail(START, 60, step=timedelta(hours=3)), **trail(START, 30, each=5, region="eu-west-1")}
     put(bucket, files)
     clean, clean_config, clean_database = project(tmp_path / "clean")
     subprocess.run(clean, check=True, cwd=ROOT)

@@ -140,12 +140,17 @@ def test_an_object_that_was_only_encrypted_anew_is_not_read_anew(bucket: Server,
 
 
 def test_five_thousand_objects(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many pages, many batches; what waits is bounded, and the folder of bodies is gone at the end."""
+    """Many pages, many batches, failures in between; what waits is bounded, and no body is left at the end."""
     most, spools = 0, set()
     monkeypatch.setattr("tightener.logs.s3.reading._MOST_FILES", 700)
     monkeypatch.setattr("tightener.logs.s3.fetch._AHEAD", 300)
+    monkeypatch.setattr("tightener.logs.s3.bucket._SILENCE", 1)
     bodies = trail(START, 5000, step=timedelta(minutes=10))
     put(bucket, bodies)
+    troubles = dict(
+        zip(list(bodies)[::100], ["cut", "drop", "stall", (503, "SlowDown", "slow down"), "cut"] * 10, strict=True)
+    )
+    bucket.fault = lambda asked: troubles.pop(asked.key, None)
     real = Reading._batch
 
     def batch(reading: Reading, held: list[LogFile]) -> Iterator[tuple[LogFile, ...]]:
@@ -163,4 +168,4 @@ def test_five_thousand_objects(bucket: Server, tmp_path: Path, monkeypatch: pyte
     assert most <= 700 + 300
     assert spools == {(tmp_path / "t.duckdb.spool", 0o700)}
     assert [path.name for path in tmp_path.iterdir()] == ["t.duckdb"]
-    assert bucket.count("GET") == 5000
+    assert bucket.count("GET") == 5000 + 50

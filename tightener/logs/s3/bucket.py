@@ -15,6 +15,7 @@ from tightener.logs.s3.source import SCHEME, Source
 THREADS = 16  # requests under way at a time
 _TRIES = 5  # of one request by botocore, and of a body that is cut short by us
 _PAUSE = 0.5  # seconds before the second try of a body; twice that before the third, and so on
+_SILENCE = 60  # seconds without a byte that end a try
 _PIECE = 1 << 20
 _CUT = (
     *("IncompleteReadError", "ReadTimeoutError", "ResponseStreamingError", "ConnectionClosedError"),
@@ -161,7 +162,7 @@ def connect(source: Source) -> Any:
         retries={"mode": "standard", "total_max_attempts": _TRIES},
         max_pool_connections=THREADS,
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=_SILENCE,
         user_agent_extra="tightener",
     )
     try:

@@ -22,10 +22,10 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SHAPES = {  # key -> what each of its texts looks like, and how that is said
     "bucket": (_BUCKET, "the name of a bucket, without s3://"),
     "organisation": (re.compile(r"o-[a-z0-9]{10,32}"), "the id of an organisation, such as o-exampleorgid"),
-    "accounts": (re.compile(r"\d{12}"), "the 12 digits of an account, in quotes"),
-    "regions": (re.compile(r"[a-z]{2}(-[a-z]+)+-\d"), "regions such as eu-central-1"),
-    "role": (re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+"), "the ARN of a role"),
-    "endpoint": (re.compile(r"https?://[^/]+/?"), "a URL such as https://s3.example.com"),
+    "accounts": (re.compile(r"[0-9]{12}"), "the 12 digits of an account, in quotes"),
+    "regions": (re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]"), "regions such as eu-central-1"),
+    "role": (re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[^\s]+"), "the ARN of a role"),
+    "endpoint": (re.compile(r"https?://[^/\s]+/?"), "a URL such as https://s3.example.com"),
 }
 
 
@@ -63,7 +63,7 @@ class Source:
             what = "names no bucket" if isinstance(value, dict) else "must be a mapping"
             raise _wrong(place_of(), f"a source {what}", "write {bucket: NAME, prefix: PREFIX}")
         given = {key: _checked(str(key), one, place_of(str(key))) for key, one in value.items()}
-        if given.get("external_id") and not given.get("role"):
+        if "external_id" in given and "role" not in given:
             place = place_of("external_id")
             raise _wrong(place, "`external_id` is for a role that is assumed, and none is named", "name it: `role:`")
         return cls(**{**given, "prefix": _folder(given.get("prefix", ""))})
