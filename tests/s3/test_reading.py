@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -124,6 +125,14 @@ def test_a_changed_object_is_read_anew_with_what_it_shared(bucket: Server, con, 
         from_folder(clean, tmp_path)
         ids = "SELECT native_id FROM event ORDER BY ALL"
         assert con.execute(ids).fetchall() == clean.execute(ids).fetchall()
+
+
+def test_an_object_of_the_same_size_has_changed_too(bucket: Server, con) -> None:
+    bucket.put(BUCKET, "x.json", json.dumps({"Records": [event(1, START)]}).encode())
+    run(con)
+    bucket.put(BUCKET, "x.json", json.dumps({"Records": [event(2, START)]}).encode())
+    run(con)
+    assert con.execute("SELECT native_id FROM event").fetchall() == [(event(2, START)["eventID"],)]
 
 
 def test_an_object_that_was_only_encrypted_anew_is_not_read_anew(bucket: Server, con) -> None:

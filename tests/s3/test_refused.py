@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -30,6 +31,7 @@ def days(con) -> str:
 
 
 def denies(kind: str, key: str, *answer: object) -> Callable[[Asked], tuple[object, ...] | None]:
+    """A fault: this answer to each request of that kind for that key."""
     return lambda asked: answer if asked.kind == kind and asked.key == key else None
 
 
@@ -190,10 +192,14 @@ def test_a_run_that_is_broken_off_leaves_its_days_doubtful(bucket: Server, con, 
     run(con)
     put(bucket, trail(START + timedelta(days=4), 8, step=timedelta(hours=12)))
     monkeypatch.setattr("tightener.logs.ingest._read", lambda *_: 1 / 0)
+    monkeypatch.setattr("tightener.logs.s3.reading._MOST_FILES", 1)
+    monkeypatch.setattr("tightener.logs.s3.fetch.THREADS", 1)
     with pytest.raises(ZeroDivisionError):
         run(con)
+    asked = bucket.count("GET")
     assert days(con) == "fpppp"  # from the first day that was listed again
-    monkeypatch.undo()
+    time.sleep(0.1)
+    assert bucket.count("GET") == asked  # nobody goes on fetching
 
 
 def test_a_role_is_assumed_with_its_external_id(bucket: Server, con) -> None:

@@ -19,7 +19,7 @@ _SILENCE = 60  # seconds without a byte that end a try
 _PIECE = 1 << 20
 _CUT = (
     *("IncompleteReadError", "ReadTimeoutError", "ResponseStreamingError", "ConnectionClosedError"),
-    "FlexibleChecksumError",
+    *("FlexibleChecksumError", "SSLError"),
 )
 
 
@@ -149,8 +149,9 @@ class Bucket:
 
 def _errors() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long, and few runs need it
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - the same; a body's, where botocore lets it through
 
-    return BotoCoreError, ClientError
+    return BotoCoreError, ClientError, HTTPError
 
 
 def connect(source: Source) -> Any:

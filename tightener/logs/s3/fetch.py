@@ -39,6 +39,7 @@ class Fetcher:
         self._beside = Path(f"{row[0]}.spool") if row and row[0] else None  # None: the database is in memory
         self._folder: Path | None = None
         self._numbers = count(1)
+        self._running: tuple[Bucket, ThreadPoolExecutor] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +47,8 @@ class Fetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._running:  # what reads the bodies has failed, or was interrupted
+            self._end(*self._running)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -65,6 +68,7 @@ class Fetcher:
         waiting: deque[tuple[Remote, Path, Future[Remote]]] = deque()
         held = failed = 0
         pool = ThreadPoolExecutor(THREADS)
+        self._running = bucket, pool
         try:
             while True:
                 while len(waiting) < _AHEAD and held < _AHEAD_BYTES and (one := next(wanted, None)):
@@ -91,9 +95,15 @@ class Fetcher:
         except OSError as error:
             raise self._no_room(error) from error
         finally:
+            self._running = None
             if waiting:
-                bucket.stop()
-            pool.shutdown(cancel_futures=True)
+                self._end(bucket, pool)
+            pool.shutdown()
+
+    @staticmethod
+    def _end(bucket: Bucket, pool: ThreadPoolExecutor) -> None:
+        bucket.stop()
+        pool.shutdown(cancel_futures=True)
 
     def _path(self) -> Path:
         if self._folder is None:

@@ -29,6 +29,7 @@ LOOK_BACK = timedelta(days=3)  # a delivery that failed is tried again, so a day
 _MOST_FILES = 4000  # of one batch
 _CUT_SHORT = "its reading was cut short"
 _NO_SUCH = "s3-no-bucket"
+_Known = dict[str, tuple[date, date]]  # address of a place -> the first and the last of the days that were listed
 
 
 @dataclass(slots=True)
@@ -81,19 +82,22 @@ class Reading:
         tried = {uri.removeprefix(bucket.uri("")): changed for uri, changed in before}
         for key, changed in tried.items():
             yield Remote(key, 0, "", changed=changed, again=True)
+        known = self._known(root)
         for place in places(bucket):
             if place.refusal:
                 listed.holes[bucket.uri(place.prefix)] = place.refusal, since
                 continue
-            yield from self._place(bucket, place, listed, tried)
-        if not listed.objects and not self._known(root):
+            yield from self._place(bucket, place, known, listed, tried)
+        if not listed.objects and not known:
             when = f" since {since}" if bucket.source.since else ""
             self.problems.append(Problem(root, f"there is no object below this prefix{when}"))
 
-    def _place(self, bucket: Bucket, place: Place, listed: Listed, tried: dict[str, bool]) -> Iterator[Remote]:
+    def _place(
+        self, bucket: Bucket, place: Place, known: _Known, listed: Listed, tried: dict[str, bool]
+    ) -> Iterator[Remote]:
+        """What is new of one account and region, or below a prefix."""
         uri = bucket.uri(place.prefix)
         asked = bucket.source.since or date.min
-        known = self._known(uri)
         first, last = known.get(uri, (date.max, date.min))
         start = asked if first > asked else max(asked, last - LOOK_BACK)
         reached = start
@@ -132,10 +136,11 @@ class Reading:
             else:
                 yield replace(one, changed=stamp is not None)
 
-    def _known(self, uri: str) -> dict[str, tuple[date, date]]:
-        """What was listed to its end before, at or below an address: the first and the last of its days."""
+    def _known(self, root: str) -> _Known:
+        """What was listed to its end before, of a source: the first and the last of its days."""
         rows = self.con.execute(
-            "SELECT key, value FROM meta WHERE starts_with(key, $start)", {"start": f"listed:{uri}"}
+            "SELECT key, value FROM meta WHERE starts_with(key, $root) OR key = rtrim($root, '/')",
+            {"root": f"listed:{root}"},
         ).fetchall()
         days = {key.removeprefix("listed:"): value.split() for key, value in rows}
         return {key: (date.fromisoformat(first), date.fromisoformat(last)) for key, (first, last) in days.items()}
