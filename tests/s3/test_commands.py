@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,16 @@ def test_an_address_is_reached_as_its_bucket_is(tmp_path: Path) -> None:
     assert (one.prefix, one.profile, one.since, other) == ("c/", "p", date(2026, 1, 2), Source("b-2"))
     with pytest.raises(LogError, match="names no bucket"):
         named(["s3:///x"], [])
+
+
+def test_the_policy_in_the_docs_is_what_the_reading_asks_for(bucket: Server, home: Path, capsys) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "s3.md").read_text(encoding="utf-8")
+    reader, trust = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    assert [one["Action"] for one in reader["Statement"]] == ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"]
+    assert [one["Action"] for one in trust["Statement"]] == ["sts:AssumeRole"]
+    (prefix,) = reader["Statement"][0]["Condition"]["StringLike"]["s3:prefix"]
+    put(bucket, trail(START, 6))
+    call(capsys, "doctor")
+    call(capsys, "ingest")
+    assert {one.kind for one in bucket.asked} == {"LIST", "GET"}
+    assert all(fnmatchcase(one.key, prefix) for one in bucket.asked)

@@ -93,6 +93,7 @@ def test_a_prefix_that_is_not_aws_layout_is_listed_whole(bucket: Server, con, tm
     line = '{"id": "r%d", "time": "2026-09-0%dT10:00:00Z", "agent": "a", "service": "git", "action": "pull",'
     line += '"resource": "acme/x", "decision": "allow", "outcome": "success"}'
     files = {f"gateway/2026-09-0{i}.jsonl": (line % (i, i)).encode() for i in range(1, 6)}
+    files["gateway/an odd name, ü+%41&.jsonl"] = (line % (7, 7)).encode()
     put(bucket, files, tmp_path)
     put(bucket, {"gateway/readme.txt": b"nothing to see", "gateway/empty": b"", "gateway-old/x.jsonl": b"{}"})
     done = run(con, Source(BUCKET, "gateway/"))
@@ -105,7 +106,7 @@ def test_a_prefix_that_is_not_aws_layout_is_listed_whole(bucket: Server, con, tm
         assert content(con, f"s3://{BUCKET}") == content(local, str(tmp_path))
     bucket.asked.clear()
     again = run(con, Source(BUCKET, "gateway/"))
-    assert (again.already_read, again.problems, bucket.count("GET")) == (5, done.problems, 0)
+    assert (again.already_read, again.problems, bucket.count("GET")) == (6, done.problems, 0)
     with store.open(None) as part:  # neither a folder nor the whole of a name
         assert len(run(part, Source(BUCKET, "gateway/2026-09-01.jsonl/")).files) == 1
         assert len(run(part, Source(BUCKET, "gateway/2026-09-0/"), Source(BUCKET, "nowhere/")).problems) == 1

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from buckets import BUCKET, START, objects, put, run, unread
 from cloudtrail_record import ROLE
 from s3_server import OWNER, Asked, Server, event, packed, trail, trail_key
 
+from tightener.errors import LogError
 from tightener.logs import coverage, store, usage
 from tightener.logs.callers import Entry, owner
+from tightener.logs.s3.bucket import Bucket, Remote
 from tightener.logs.s3.reading import keep
 from tightener.logs.s3.source import Source
 from tightener.model import Window
@@ -216,3 +220,27 @@ def test_a_role_is_assumed_with_its_external_id(bucket: Server, con) -> None:
         (problem,) = run(other, Source(BUCKET, role=role, external_id="our secret")).problems
     assert "sts:AssumeRole" in problem.message
     assert "the external id our secret" in problem.message
+
+
+def test_a_disk_that_is_full(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(bucket, FILES)
+    real = Bucket.download
+
+    def full(self: Bucket, key: str, to: Path) -> Remote:
+        if key == BAD:
+            raise OSError(errno.ENOSPC, "No space left on device", str(to))
+        return real(self, key, to)
+
+    with store.open(tmp_path / "t.duckdb") as con:
+        monkeypatch.setattr(Bucket, "download", full)
+        with pytest.raises(LogError) as caught:
+            run(con)
+        monkeypatch.setattr(Bucket, "download", real)
+        assert (caught.value.slug, caught.value.message) == (
+            "s3-spool",
+            "what is fetched cannot be kept: No space left on device",
+        )
+        assert str(tmp_path / "t.duckdb.spool") in str(caught.value.place)
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+        run(con)
+        assert (objects(con), unread(con)) == (8, [])
