@@ -2,6 +2,7 @@
 
 policy: policies/            # a file, a folder, or a list of them
 logs: [logs/gateway, logs/AWSLogs]
+sources: [{bucket: acme-trail, since: 2026-06-01}]  # logs in S3: docs/s3.md
 agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
   claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
@@ -36,6 +37,7 @@ from tightener.errors import ConfigError, Place
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
+from tightener.logs.s3.source import Source
 from tightener.model import Aliases
 from tightener.redaction import Redact, Shown
 from tightener.services.observe import data_types
@@ -44,7 +46,7 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats", "publish", "redact", "reports"),
+    *("tools", "formats", "publish", "redact", "reports", "sources"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -106,6 +108,7 @@ class Config:
     policy: tuple[Path, ...] = ()  # those of the agents below among them
     policy_of: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # agent -> where it has to be
     logs: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()  # in S3
     database: Path | None = None
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
     jobs: Mapping[str, Mapping[str, tuple[Started, ...]]] = field(default_factory=dict)  # agent -> job -> its runs
@@ -231,6 +234,7 @@ class _Reader:
             policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
             policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
+            sources=Source.several(data.get("sources"), lambda *keys: self.place("sources", *keys)),
             database=base / database if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},

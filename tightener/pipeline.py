@@ -17,9 +17,11 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, store, usage
+from tightener.logs import coverage, ingest, planned, store, usage
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
+from tightener.logs.s3.reading import keep
+from tightener.logs.s3.source import Source, named
 from tightener.logs.staging import Progress
 from tightener.model import AgentPolicy, Window
 from tightener.policy import diff, document
@@ -56,6 +58,18 @@ def open_project(config: Config, database: Path | None) -> Project:
     return Project(store.open(database), config, temporary=database is None)
 
 
+def logs_of(config: Config, paths: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[Source, ...]]:
+    """Paths of log files, and sources in S3: those named, else all of the configuration. Raises TightenerError."""
+    local, sources = named(paths or config.logs, config.sources)
+    sources = sources if paths else (*config.sources, *sources)
+    if not local and not sources:
+        place = config.path or "tightener.yaml"
+        raise TightenerError(
+            "no logs are named", slug="no-logs", hint=f"give PATHs, or `logs:` or `sources:` in {place}"
+        )
+    return local, sources
+
+
 def read_logs(
     project: Project,
     paths: Sequence[str],
@@ -63,16 +77,26 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database; a file that it knows already costs nothing."""
+    """Reads logs into the database: those named, else all of the configuration. What it knows already costs nothing."""
+    local, sources = logs_of(project.config, paths)
+    if not paths:
+        keep(project.con, sources)
     return ingest.ingest(
         project.con,
-        paths,
+        local,
+        sources=sources,
         now=now,
         formats=project.config.formats,
         tools=project.config.tools,
         force_format=force_format,
         progress=progress,
     )
+
+
+def plan_logs(project: Project, paths: Sequence[str]) -> planned.PlanReport:
+    """What `read_logs` would read, and what that would cost."""
+    local, sources = logs_of(project.config, paths)
+    return planned.plan(project.con, local, sources, project.config.formats, project.config.tools)
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:

@@ -11,7 +11,7 @@ from tightener import api, pipeline
 from tightener.commands.context import Context, Question, existing, project_of
 from tightener.errors import TightenerError
 from tightener.logs.formats import field_map
-from tightener.report import overview
+from tightener.report import overview, planned
 from tightener.report.progress import progress_printer
 from tightener.resources import query, query_names
 
@@ -19,15 +19,25 @@ from tightener.resources import query, query_names
 def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
     """tightener ingest"""
     config = ctx.config()
-    paths = paths or config.logs
-    if not paths:
-        raise TightenerError("no logs are named", slug="no-logs", hint="give PATHs, or `logs:` in tightener.yaml")
+    pipeline.logs_of(config, paths)  # before a database is made
     project = pipeline.open_project(config, ctx.database_of(config))
     done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
     if ctx.json:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
         overview.ingest_words(ctx.words, done)
+
+
+def plan(ctx: Context, paths: Sequence[str]) -> None:
+    """tightener ingest --plan"""
+    config = ctx.config()
+    path = ctx.database_of(config)
+    project = pipeline.open_project(config, path if path.exists() else None)
+    found = pipeline.plan_logs(project, paths)
+    if ctx.json:
+        ctx.answer(planned.document(found))
+    else:
+        planned.words(ctx.words, found)
 
 
 def try_file(ctx: Context, path: str, format_name: str | None) -> None:

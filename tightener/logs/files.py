@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -37,13 +37,23 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file to read. `id` is 0 until the ledger has given it one."""
+    """One file to read. `id` is 0 until the ledger has given it one.
+
+    An object from S3 has its address as `uri`, and `path` is where its bytes are meanwhile.
+    """
 
     id: int
     path: str
     size: int
     compression: str = ""
     problem: str = ""
+    uri: str = ""
+    stamp: str = ""  # of what has a `uri`: what tells this content of it from another
+
+    @property
+    def name(self) -> str:
+        """What people and the ledger call it."""
+        return self.uri or self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +139,19 @@ def in_batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]
     held: list[LogFile] = []
     size = 0
     for file in files:
-        weight = file.size * (_INFLATES if file.compression else 1)
-        if held and size + weight > most:
+        if held and size + weight(file) > most:
             found.append(tuple(held))
             held, size = [], 0
         held.append(file)
-        size += weight
+        size += weight(file)
     if found and size * 4 < most:
         return [*found[:-1], (*found[-1], *held)]
     return [*found, tuple(held)] if held else found
+
+
+def weight(file: LogFile) -> int:
+    """Its decompressed bytes, estimated."""
+    return file.size * (_INFLATES if file.compression else 1)
 
 
 def digest(path: str) -> str:
@@ -150,6 +164,11 @@ def compression(path: str) -> str:
     """'gzip', 'zstd' or '', by the first bytes. Raises OSError."""
     with Path(path).open("rb") as file:
         return _magic(file.read(4))
+
+
+def opened(file: LogFile) -> LogFile:
+    """With its compression: which also finds out that it can be opened. Raises OSError."""
+    return replace(file, compression=compression(file.path))
 
 
 def _magic(first: bytes) -> str:
