@@ -90,6 +90,7 @@ def read_logs(
         tools=project.config.tools,
         force_format=force_format,
         progress=progress,
+        largest=project.config.largest_file,
     )
 
 

@@ -18,7 +18,7 @@ DATA = b"".join(b'{"number": %d}\n' % (i * i) for i in range(2000))
 
 def read(path: Path, limit: int = 1 << 30) -> tuple[bytes, list[str]]:
     problems: list[str] = []
-    return b"".join(read_pieces(LogFile(0, str(path), 0), problems.append, limit)), problems
+    return b"".join(read_pieces(LogFile(0, str(path), 0, limit=limit), problems.append)), problems
 
 
 @settings(max_examples=60)

@@ -14,7 +14,8 @@ import zstandard
 from isal import isal_zlib
 
 HEAD = 1 << 16  # decompressed bytes that a format is recognised by
-LIMIT = 4 << 30  # decompressed bytes of one file that are read
+LIMIT = 4 << 30  # decompressed bytes of one file that are read, unless `largest_file` says otherwise
+TOO_LARGE = "larger than"
 PIECE = 1 << 20
 _CRUMB = 1
 _DAMAGE: tuple[type[Exception], ...] = (
@@ -49,6 +50,7 @@ class LogFile:
     problem: str = ""
     uri: str = ""
     stamp: str = ""  # of what has a `uri`: what tells this content of it from another
+    limit: int = LIMIT
 
     @property
     def name(self) -> str:
@@ -191,12 +193,17 @@ def _ignore(_: str) -> None:
     """What a caller who does not ask for problems hears of them."""
 
 
+def too_large(limit: int) -> str:
+    """What is said of a file of which no more than `limit` bytes were read."""
+    return f"{TOO_LARGE} {limit:,} bytes when decompressed: the rest was not read (`largest_file` in tightener.yaml)"
+
+
 def read_pieces(
-    file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT, piece: int = PIECE
+    file: LogFile, on_problem: Callable[[str], None] = _ignore, piece: int = PIECE
 ) -> Iterator[bytes]:
     """The decompressed bytes in pieces of at most `piece`.
 
-    What is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
+    What is cut short, damaged or larger than the file's limit gives what can be read, and then a sentence to `on_problem`.
     Raises OSError where the file itself cannot be read.
     """
     with Path(file.path).open("rb") as raw:
@@ -205,9 +212,9 @@ def read_pieces(
         pieces = _plain(raw, piece) if kind == "" else _inflated(raw, kind, on_problem, piece)
         seen = 0
         for one in pieces:
-            if seen + len(one) > limit:
-                yield one[: limit - seen]
-                on_problem(f"larger than {limit:,} bytes when decompressed: the rest was not read")
+            if seen + len(one) > file.limit:
+                yield one[: file.limit - seen]
+                on_problem(too_large(file.limit))
                 return
             seen += len(one)
             yield one

@@ -22,7 +22,7 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
 from tightener.logs.anew import Again, shared
-from tightener.logs.files import LogFile, Problem, digest, find, head, in_batches, opened
+from tightener.logs.files import LIMIT, TOO_LARGE, LogFile, Problem, digest, find, head, in_batches, opened, too_large
 from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
 from tightener.logs.s3.bucket import Bucket
@@ -96,6 +96,7 @@ class _Reading:
     formats: tuple[Format, ...]
     forced: Format | None
     now: datetime
+    largest: int
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -124,19 +125,20 @@ def ingest(
     force_format: str | None = None,
     progress: Callable[[Progress], None],
     sources: Sequence[Source] = (),
+    largest: int = LIMIT,
 ) -> IngestReport:
     """Read the files under `paths`, and the objects of `sources`, that the database does not know yet.
 
-    `now` is aware; `formats` and `tools` are as tightener.yaml has them.
-    Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
+    `now` is aware; `formats` and `tools` are as tightener.yaml has them; `largest` is how many decompressed bytes of one
+    file are read. Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
     Files that cannot be read are problems in the report; everything else is read.
     """
     every = formats_of(formats, tools)
-    reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
+    reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None), largest)
     files: list[FileSum] = []
     with Fetcher(con) as fetcher:
         remote = Reading(con, [Bucket(source) for source in sources], fetcher, reading.unknown, _BATCH)
-        plan = plan_of(con, paths, remote.again)
+        plan = plan_of(con, paths, remote.again, largest)
         local = (*plan.anew, *plan.fresh)
         total = 0 if sources else len(local)  # how much there is in S3 is not known before its end
         total_bytes = sum(file.size for file in local)
@@ -176,14 +178,17 @@ def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
     )
 
 
-def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again) -> Plan:
-    """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
+def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again, largest: int = LIMIT) -> Plan:
+    """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened.
+
+    A file that was too large for another limit counts as changed.
+    """
     found = find(paths)
     problems = list(found.problems)
     known = {
-        uri: (number, size, known_digest, stamp)
-        for number, uri, size, known_digest, stamp in con.execute(
-            "SELECT f.id, f.uri, f.size, f.digest, m.value"
+        uri: (number, size, known_digest, problem, stamp)
+        for number, uri, size, known_digest, problem, stamp in con.execute(
+            "SELECT f.id, f.uri, f.size, f.digest, f.problem, m.value"
             " FROM log_file AS f LEFT JOIN meta AS m ON m.key = 'stamp:' || f.uri"
         ).fetchall()
     }
@@ -195,8 +200,10 @@ def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again) 
             if file.path not in known:
                 fresh.append(opened(file))
                 continue
-            _, size, known_digest, stamp = known[file.path]
-            if stamp == _stamp(file.path) or (size == file.size and digest(file.path) == known_digest):
+            _, size, known_digest, problem, stamp = known[file.path]
+            if TOO_LARGE in problem and too_large(largest) not in problem:
+                changed.append(opened(file))
+            elif stamp == _stamp(file.path) or (size == file.size and digest(file.path) == known_digest):
                 already += 1
             else:
                 changed.append(opened(file))
@@ -235,7 +242,7 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
                     stamps[file.name] = stamp + reading.unknown
                 continue
             number += 1
-            files.append((replace(file, id=number), found))
+            files.append((replace(file, id=number, limit=reading.largest), found))
         except OSError as error:
             reading.problems.append(Problem(file.name, f"cannot be read: {error.strerror}"))
             continue
