@@ -178,7 +178,7 @@ def collect(project: Project, agent: str, days: int, as_of: date | None) -> tupl
 
 
 def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duckdb.DuckDBPyRelation:
-    """What one agent did, by day, request and outcome class (usage.sql)."""
+    """What one agent did, by day, request and outcome class (agent_usage.sql)."""
     window, _ = collect(project, agent, days, as_of)
     return usage.roll_up(project.con, agent, window)
 

@@ -96,4 +96,4 @@ def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, owner_of
 
 def roll_up(con: duckdb.DuckDBPyConnection, agent: str, window: Window) -> duckdb.DuckDBPyRelation:
     """What was collected of an agent, by day, request and outcome class."""
-    return con.sql(query("usage"), params=inputs_of(agent, window))
+    return con.sql(query("agent_usage"), params=inputs_of(agent, window))
