@@ -1,10 +1,10 @@
 -- question: on which days was each source alive, and on which of them is a part known to be missing?
 -- grain: source and day with at least one record.
--- inputs: event; holed_day; log_file.
+-- inputs: logged; holed_day; log_file.
 -- parameters: $first (timestamp), $after.
 SELECT e.source, e.day, h.day IS NOT NULL AS holed
 FROM (
-    SELECT DISTINCT source, CAST(time AS DATE) AS day FROM event WHERE time >= $first AND time < $after
+    SELECT DISTINCT source, CAST(time AS DATE) AS day FROM logged WHERE time >= $first AND time < $after
 ) e
 LEFT JOIN (
     SELECT DISTINCT f.source, d.day FROM holed_day d JOIN log_file f ON f.id = d.file_id

@@ -17,7 +17,7 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, store, usage
+from tightener.logs import coverage, ingest, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.staging import Progress
@@ -63,8 +63,8 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database; a file that it knows already costs nothing."""
-    return ingest.ingest(
+    """Reads logs into the database, and brings the usage files up to date; a file that it knows already costs nothing."""
+    done = ingest.ingest(
         project.con,
         paths,
         now=now,
@@ -73,6 +73,8 @@ def read_logs(
         force_format=force_format,
         progress=progress,
     )
+    usage_files.refresh(project.con)
+    return done
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:

@@ -13,7 +13,7 @@ import duckdb
 from tightener.errors import LogError, Place
 from tightener.resources import query
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 _HOLDER = re.compile(r"lock is held in (.+?) \(PID (\d+)\)")  # in DuckDB's words
 
 

@@ -95,7 +95,7 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
     """
     unread = (
         con.execute("SELECT count(*) FROM log_file").fetchone() != (0,)
-        and not con.execute("SELECT 1 FROM event LIMIT 1").fetchone()
+        and not con.execute("SELECT 1 FROM logged LIMIT 1").fetchone()
     )
     covered = None if unread else usage.span(con)
     names = ("source", "files", *_SUM, "first", "last", "files_with_problems")
@@ -134,7 +134,7 @@ def _missing(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     days = [
         d
         for (d,) in con.execute(
-            "SELECT DISTINCT CAST(time AS DATE) AS d FROM event WHERE source = ? ORDER BY d", [source]
+            "SELECT DISTINCT CAST(time AS DATE) AS d FROM logged WHERE source = ? ORDER BY d", [source]
         ).fetchall()
     ]
     if not days:
