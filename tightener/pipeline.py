@@ -17,7 +17,7 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, store, usage, usage_files
+from tightener.logs import coverage, ingest, pruning, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.staging import Progress
@@ -53,7 +53,7 @@ class Project:
 
 def open_project(config: Config, database: Path | None) -> Project:
     """Opens the database (None = a temporary one in memory)."""
-    return Project(store.open(database), config, temporary=database is None)
+    return Project(store.open(database, config.limits), config, temporary=database is None)
 
 
 def read_logs(
@@ -63,7 +63,7 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database, and brings the usage files up to date; a file that it knows already costs nothing."""
+    """Reads logs into the database and brings the usage files up to date; a file that it knows costs nothing."""
     done = ingest.ingest(
         project.con,
         paths,
@@ -75,6 +75,13 @@ def read_logs(
     )
     usage_files.refresh(project.con)
     return done
+
+
+def prune(project: Project, plan: pruning.Plan) -> int:
+    """Drops the events of a plan and keeps their usage; the bytes that this frees in the database."""
+    freed = pruning.prune(project.con, plan, project.config.owner_of)
+    usage_files.refresh(project.con)
+    return freed
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
@@ -169,6 +176,7 @@ def compared(
         tuple(one.sentence for one in callers.shared),
         ended(project.config, policy, window.last),
         candidates(project.con, comparison),
+        pruning.dropped(project.con, window),
         job,
     )
 

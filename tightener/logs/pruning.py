@@ -23,6 +23,7 @@ class Plan:
 
     before: date
     days: tuple[tuple[date, int], ...]
+    bytes: int  # about what they take in the database
 
     @property
     def events(self) -> int:
@@ -47,7 +48,9 @@ def plan(con: duckdb.DuckDBPyConnection, keep: int) -> Plan:
     rows = con.execute(
         "SELECT CAST(time AS DATE) AS day, count(*) FROM event WHERE time < ? GROUP BY day ORDER BY day", [before]
     ).fetchall()
-    return Plan(before, tuple(rows))
+    every = con.execute("SELECT count(*) FROM event").fetchone() or (0,)
+    share = sum(count for _, count in rows) / max(every[0], 1)
+    return Plan(before, tuple(rows), int(_used(con) * share))
 
 
 def prune(con: duckdb.DuckDBPyConnection, of: Plan, owner_of: OwnerOf) -> int:
@@ -91,11 +94,18 @@ def pruned(con: duckdb.DuckDBPyConnection) -> Pruned | None:
     return Pruned(days, first, last, events, tuple(day for (day,) in late))
 
 
+def dropped(con: duckdb.DuckDBPyConnection, window: Window) -> int:
+    """How many days of a window are known by their usage alone."""
+    row = con.execute(
+        "SELECT count(*) FROM pruned_day WHERE day BETWEEN ? AND ?", [window.first, window.last]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _settle(con: duckdb.DuckDBPyConnection, window: Window, owner_of: OwnerOf) -> None:
     """Make the temp table `settled_witness`: the requests that are a call which is counted already, and for whom."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE settled_witness "
-        "(file_id INTEGER, position BIGINT, part USMALLINT, agent VARCHAR)"
+        "CREATE OR REPLACE TEMP TABLE settled_witness (file_id INTEGER, position BIGINT, part USMALLINT, agent VARCHAR)"
     )
     owners = {number: (of, owner_of(of)) for number, of in seen(con).items()}
     for agent in sorted({its.agent for _, its in owners.values()} - {""}):

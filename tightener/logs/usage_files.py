@@ -1,4 +1,4 @@
-"""Usage as Parquet files beside the database, one a day: what was done, and how often, for whoever has no use for events.
+"""Usage as Parquet files beside the database, one a day: what was done, and how often.
 
 They are made from the database and can be made again at any time: equal events give equal bytes. Which days are out of
 date is written with the events, in one transaction, so that a run that was killed leaves nothing stale for good.
@@ -19,11 +19,11 @@ from tightener.resources import query
 
 NAME = "usage.parquet"
 _ROWS = 4_000_000  # events that are rolled up together
-_SETTINGS = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
+_ROW_GROUP = 122_880
 
 
 def folder(con: duckdb.DuckDBPyConnection) -> Path | None:
-    """Where the files of a database are: `usage` beside tightener.duckdb, `NAME-usage` beside NAME; None = in memory."""
+    """Where a database's files are: `usage` beside tightener.duckdb, `NAME-usage` beside NAME; None = in memory."""
     row = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
     if row is None or not row[0] or row[0] == ":memory:":
         return None
@@ -77,7 +77,8 @@ def about(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[str, dat
     """Make the temp table `usage_day`, and `settled_witness` where there is none; the bounds of these days."""
     con.execute("CREATE OR REPLACE TEMP TABLE usage_day AS SELECT unnest(?::DATE[]) AS day", [list(days)])
     con.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS settled_witness (file_id INTEGER, position BIGINT, part USMALLINT, agent VARCHAR)"
+        "CREATE TEMP TABLE IF NOT EXISTS settled_witness "
+        "(file_id INTEGER, position BIGINT, part USMALLINT, agent VARCHAR)"
     )
     return {
         "first": datetime.combine(min(days), time()),
@@ -112,9 +113,10 @@ def _write(con: duckdb.DuckDBPyConnection, place: Path, day: date) -> None:
         return
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = place / f".{NAME}.part"
-    quoted = str(part).replace("'", "''")
-    rows = f"SELECT * EXCLUDE (day) FROM usage_file WHERE day = DATE '{day}'"
-    con.execute(f"COPY ({rows}) TO '{quoted}' ({_SETTINGS})")
+    con.execute("SET VARIABLE usage_day = ?::DATE", [day])
+    con.table("usage_file").filter("day = getvariable('usage_day')").project("* EXCLUDE (day)").write_parquet(
+        str(part), compression="zstd", row_group_size=_ROW_GROUP
+    )
     part.replace(file)
 
 
