@@ -18,7 +18,7 @@ from tightener.errors import LogError, Place
 from tightener.resources import query
 
 NAME = "usage.parquet"
-_ROWS = 4_000_000  # events that are rolled up together
+_ROWS = 1_000_000  # events that are rolled up together
 _ROW_GROUP = 122_880
 
 
