@@ -1,5 +1,5 @@
 -- question: which gateways have ever logged this agent?
 -- grain: source.
--- inputs: event.
+-- inputs: logged.
 -- parameters: $agent.
-SELECT DISTINCT source FROM event WHERE agent = $agent ORDER BY source;
+SELECT DISTINCT source FROM logged WHERE agent = $agent ORDER BY source;

@@ -1,5 +1,5 @@
 -- question: which AWS actions has any log ever shown?
 -- grain: action.
--- inputs: event.
+-- inputs: logged.
 -- parameters: none.
-SELECT DISTINCT action FROM event WHERE mapped AND service = 'aws' ORDER BY action;
+SELECT DISTINCT action FROM logged WHERE mapped AND service = 'aws' ORDER BY action;

@@ -8,13 +8,13 @@ WITH owned AS MATERIALIZED (
     SELECT r.*, o.rule FROM request r JOIN owner o ON o.id = r.id WHERE r.kind <> 'no_evidence'
 )
 SELECT r.rule, e.action,
-       count(*) AS uses,
-       count(*) FILTER (e.outcome = 'approved') AS approved_uses,
-       count(*) FILTER (e.outcome = 'used_unlogged') AS unlogged_uses,
-       count(*) FILTER (e.indirect) AS indirect_uses,
-       min(e.time) AS first_used, max(e.time) AS last_used, count(DISTINCT CAST(e.time AS DATE)) AS days_active,
+       sum(e.uses)::BIGINT AS uses,
+       coalesce(sum(e.uses) FILTER (e.outcome = 'approved'), 0)::BIGINT AS approved_uses,
+       coalesce(sum(e.uses) FILTER (e.outcome = 'used_unlogged'), 0)::BIGINT AS unlogged_uses,
+       coalesce(sum(e.uses) FILTER (e.indirect), 0)::BIGINT AS indirect_uses,
+       min(e.time) AS first_used, max(e.last_time) AS last_used, count(DISTINCT CAST(e.time AS DATE)) AS days_active,
        count(DISTINCT e.session) FILTER (e.session <> '') AS sessions,
-       min(e.native_id) AS sample_low, max(e.native_id) AS sample_high
+       min(e.native_id) AS sample_low, max(e.last_id) AS sample_high
 FROM own_event($agent, $first, $after) AS e
 JOIN owned r ON r.service = e.service AND r.action = e.action AND r.resource = e.resource AND r.branch = e.branch
  AND r.partial = e.partial AND r.kind = CASE WHEN e.outcome = 'approved' THEN 'approved' ELSE 'exercised' END

@@ -1,11 +1,11 @@
 -- question: on which days did each agent of the logs do what, and on which did it exercise it?
 -- grain: agent, service, action. `done` and `used` are sorted lists of days, counted from 0001-01-01 = 1.
--- inputs: event (what a log names the agent for); event_caller and caller_agent (identity -> agent) for the rest.
+-- inputs: logged (what a log names the agent for); event_caller and caller_agent (identity -> agent) for the rest.
 -- parameters: $after (first moment behind the window).
 WITH daily AS (
     SELECT agent, service, action, CAST(time AS DATE) - DATE '0001-01-01' + 1 AS day,
            bool_or(mapped AND outcome IN ('used', 'used_unlogged', 'approved')) AS exercised
-    FROM event
+    FROM logged
     WHERE agent <> '' AND time < $after AND outcome <> 'by_service'
     GROUP BY ALL
     UNION ALL

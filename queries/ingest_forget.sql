@@ -2,6 +2,7 @@
 -- grain: one file.
 -- inputs: all tables that name a file
 -- parameters: ids (list of log_file.id)
+INSERT INTO stale_day SELECT DISTINCT CAST(time AS DATE) FROM event WHERE list_contains($ids, file_id);
 DELETE FROM event WHERE list_contains($ids, file_id);
 DELETE FROM rejected WHERE list_contains($ids, file_id);
 DELETE FROM not_use WHERE list_contains($ids, file_id);

@@ -4,7 +4,7 @@
 -- inputs: own_event, as it is of the agent as a whole; session_job.
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
 WITH used AS (
-    SELECT session, agent = '' AS trail, CAST(time AS DATE) AS day, count(*) AS uses
+    SELECT session, agent = '' AS trail, CAST(time AS DATE) AS day, sum(uses) AS uses
     FROM own_event($agent, $first, $after)
     WHERE mapped AND outcome IN ('used', 'used_unlogged', 'approved')
     GROUP BY ALL

@@ -1,5 +1,5 @@
 -- question: which actions were ever logged, by whomever?
 -- grain: service, action.
--- inputs: event.
+-- inputs: logged.
 -- parameters: none.
-SELECT DISTINCT service, action FROM event WHERE mapped ORDER BY ALL;
+SELECT DISTINCT service, action FROM logged WHERE mapped ORDER BY ALL;

@@ -3,8 +3,8 @@
 -- grain: distinct refused request, the first one first.
 -- inputs: own_event.
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
-SELECT service, action, resource, branch, partial, count(*) AS refusals, min(time) AS first_refused,
-       max(time) AS last_refused, arg_min(native_id, (time, native_id)) AS sample
+SELECT service, action, resource, branch, partial, sum(uses)::BIGINT AS refusals, min(time) AS first_refused,
+       max(last_time) AS last_refused, arg_min(native_id, (time, native_id)) AS sample
 FROM own_event($agent, $first, $after)
 WHERE outcome = 'refused' AND mapped AND decision IN ('deny', '')
 GROUP BY ALL

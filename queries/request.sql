@@ -15,11 +15,11 @@ FROM (
                 WHEN outcome = 'by_service' THEN 'by_service'
                 WHEN outcome = 'refused' THEN 'refused'
                 ELSE 'no_evidence' END AS kind,
-           count(*) AS uses,
-           min((epoch_us(time) // 86400000000) * 4294967296 + run) AS opened,
+           sum(uses)::BIGINT AS uses,
+           min((epoch_us(time) // 86400000000) * 4294967296 + coalesce(run_low, run)) AS opened,
            bit_or(1::BIGINT << ((epoch_us(time) // 86400000000)::INTEGER % 61)) AS days,
-           min(run) = max(run) AS one_session,
-           min(time) AS first_used, max(time) AS last_used, bool_or(suspicious) AS suspicious
+           min(coalesce(run_low, run)) = max(coalesce(run_high, run)) AS one_session,
+           min(time) AS first_used, max(last_time) AS last_used, bool_or(suspicious) AS suspicious
     FROM (
         SELECT *, (hash(CASE WHEN session = '' THEN CAST(CAST(time AS DATE) AS VARCHAR) ELSE session END) % 4294967296)::BIGINT AS run
         FROM own_event($agent, $first, $after)

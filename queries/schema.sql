@@ -79,11 +79,56 @@ SELECT i.* REPLACE (
          THEN i.sign_in_session ELSE '' END AS sign_in_session)
 FROM identity AS i;
 
--- grain: event, with the identity that it belongs to: its own, or that of the tool call which made it (nobody's where
+-- grain: a day whose events were dropped (tightener prune).
+CREATE TABLE IF NOT EXISTS pruned_day (
+    day         DATE PRIMARY KEY,
+    events      BIGINT NOT NULL,           -- requests that are dropped; what came later included
+    late        BIGINT NOT NULL            -- of these, what came after the day had been dropped once
+);
+
+-- grain: one native record of such a day, so that it is known when it comes again.
+CREATE TABLE IF NOT EXISTS pruned_event (day DATE NOT NULL, id UBIGINT NOT NULL);
+
+CREATE MACRO IF NOT EXISTS event_key(source, native_id) AS md5_number_lower(source || chr(31) || native_id);
+
+-- grain: one row of usage.sql of such a day, its caller as identity.id; and what only this database can add up.
+CREATE TABLE IF NOT EXISTS pruned_usage (
+    day         DATE NOT NULL,
+    source      VARCHAR NOT NULL, agent VARCHAR NOT NULL, caller INTEGER NOT NULL, counted_for VARCHAR NOT NULL,
+    service     VARCHAR NOT NULL, action VARCHAR NOT NULL, resource VARCHAR NOT NULL, branch VARCHAR NOT NULL,
+    partial     VARCHAR NOT NULL, outcome VARCHAR NOT NULL, decision VARCHAR NOT NULL,
+    indirect    BOOLEAN NOT NULL, suspicious BOOLEAN NOT NULL, mapped BOOLEAN NOT NULL,
+    uses        BIGINT NOT NULL, records BIGINT NOT NULL,
+    first_used  TIMESTAMP NOT NULL, last_used TIMESTAMP NOT NULL, last_approved TIMESTAMP,
+    session_low VARCHAR NOT NULL, session_high VARCHAR NOT NULL,
+    sample_low  VARCHAR NOT NULL, sample_high VARCHAR NOT NULL,
+    run_low     BIGINT NOT NULL, run_high BIGINT NOT NULL, -- the least and greatest session, as request.sql numbers them
+    bursts      BIGINT NOT NULL, longest DOUBLE NOT NULL   -- runs of uses (bursts.sql), and the seconds of the longest
+);
+
+-- grain: a day whose usage file is not yet what the events say; written with them, in one transaction. May hold a day twice.
+CREATE TABLE IF NOT EXISTS stale_day (day DATE NOT NULL);
+
+-- grain: what was logged: one request of a native record; of a day that was dropped, one row of its usage. Every question
+-- about use is asked of this. Such a row has no file, stands at its first use (no row goes over midnight), and has a session
+-- where it is of one only. `uses` and `records` add up; `last_time` and `last_id` are those of its last use and greatest id.
+CREATE VIEW IF NOT EXISTS logged AS
+SELECT e.*, e.time AS last_time, e.native_id AS last_id, 1::BIGINT AS uses, (e.part = 0)::BIGINT AS records,
+       '' AS counted_for, NULL::BIGINT AS run_low, NULL::BIGINT AS run_high, 1::BIGINT AS bursts, 0::DOUBLE AS longest
+FROM event AS e
+UNION ALL
+SELECT NULL, NULL, NULL, u.source, u.sample_low, u.first_used, u.agent, COALESCE(i.role, ''),
+       CASE WHEN u.session_low = u.session_high AND u.session_low <> CAST(u.day AS VARCHAR) THEN u.session_low ELSE '' END,
+       u.service, u.action, u.resource, u.branch, u.partial, u.outcome, u.decision, u.last_approved, '', u.indirect,
+       u.suspicious, u.mapped, u.caller, u.last_used, u.sample_high, u.uses, u.records,
+       u.counted_for, u.run_low, u.run_high, u.bursts, u.longest
+FROM pruned_usage AS u LEFT JOIN identity AS i ON i.id = u.caller;
+
+-- grain: logged, with the identity that it belongs to: its own, or that of the tool call which made it (nobody's where
 -- two different callers claim it). The tool call and the request behind it are one use: this one.
 CREATE VIEW IF NOT EXISTS event_caller AS
 SELECT e.*, COALESCE(m.identity, e.identity) AS caller
-FROM event AS e
+FROM logged AS e
 LEFT JOIN (
     SELECT request_id, CASE WHEN count(DISTINCT identity) = 1 THEN min(identity) ELSE 0 END AS identity
     FROM mcp_call WHERE request_id <> '' GROUP BY request_id

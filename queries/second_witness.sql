@@ -1,20 +1,21 @@
 -- question: which CloudTrail requests of this agent are calls that are counted already (one call, two witnesses)?
 -- Its gateway logged it; or another account got a copy of the same record; or a later record replaces it.
 -- grain: one request of a CloudTrail record.
--- inputs: event; event_caller; trail_event; trail_record; agent_caller.
+-- inputs: logged; event_caller; trail_event; trail_record; agent_caller.
 -- parameters: $agent, $first (timestamp), $after (first moment behind the window).
+-- Of days that were dropped this was settled when they were; their gateway's rows still tell a call at their end.
 -- CloudTrail stamps whole seconds, so a gateway line is compared from the start of its second.
 CREATE OR REPLACE TEMP TABLE second_witness AS
 WITH trail AS (
     SELECT file_id, position, part, time, action, resource, request_id
     FROM trail_event($first, $after)
-    WHERE source = 'cloudtrail'
+    WHERE source = 'cloudtrail' AND file_id IS NOT NULL
 ),
 gate AS (
     SELECT date_trunc('second', time) AS since,
-           greatest(time, coalesce(approved_at, time)) + INTERVAL 15 MINUTE AS until,
+           greatest(last_time, coalesce(approved_at, last_time)) + INTERVAL 15 MINUTE AS until,
            action, resource, request_id
-    FROM event
+    FROM logged
     WHERE source <> 'cloudtrail' AND agent = $agent AND service = 'aws' AND decision <> 'deny'
       AND time >= $first - INTERVAL 1 DAY AND time < $after
 )
@@ -37,6 +38,6 @@ WHERE nr > 1
 UNION
 -- Two records that each claim to replace the other are both kept: nothing that was used may be lost.
 SELECT e.file_id, e.position, e.part
-FROM event e JOIN trail_record r ON r.corrects = e.native_id
-WHERE e.source = 'cloudtrail' AND r.corrects <> '' AND r.native_id <> e.native_id
+FROM logged e JOIN trail_record r ON r.corrects = e.native_id
+WHERE e.source = 'cloudtrail' AND e.file_id IS NOT NULL AND r.corrects <> '' AND r.native_id <> e.native_id
   AND NOT EXISTS (SELECT 1 FROM trail_record b WHERE b.native_id = e.native_id AND b.corrects = r.native_id);

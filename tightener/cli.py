@@ -12,10 +12,11 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 
-from tightener.commands.context import Context, fail
-from tightener.errors import TightenerError
+from tightener.commands.context import Context, fail, ran_out
+from tightener.errors import EXIT_ERROR, TightenerError
 from tightener.lines import reading, running, setup, showing, tightening, trials, undoing, widening
 from tightener.options import hoist
 
@@ -57,6 +58,7 @@ def root(
 COMMANDS = (  # in the order of the help text
     reading.ingest,
     reading.status,
+    reading.prune,
     reading.agents,
     tightening.compare,
     tightening.iam,
@@ -94,6 +96,9 @@ def run(arguments: Sequence[str]) -> int:
     except TightenerError as error:
         fail(error, as_json="--json" in arguments)
         return error.exit_code
+    except duckdb.OutOfMemoryException as error:
+        fail(ran_out(error), as_json="--json" in arguments)
+        return EXIT_ERROR
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0

@@ -17,6 +17,9 @@ action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also c
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
+keep_events: 400                     # days; `tightener prune` drops what is older, and keeps its usage
+largest_file: 4GB                    # of one log file, decompressed: no more of it is read
+memory_limit: 4GB                    # of the database; threads: 2 and temp_directory: FOLDER besides
 redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
 reports: reports                     # the folder of the pages that `tightener run` writes
 """
@@ -35,8 +38,10 @@ import yaml
 
 from tightener.errors import ConfigError, Place
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
+from tightener.logs.files import LIMIT
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
+from tightener.logs.limits import LEAST, Limits
 from tightener.logs.s3.source import Source
 from tightener.model import Aliases
 from tightener.redaction import Redact, Shown
@@ -47,6 +52,7 @@ FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
     *("tools", "formats", "publish", "redact", "reports", "sources"),
+    *("keep_events", "memory_limit", "threads", "temp_directory", "largest_file"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -54,6 +60,7 @@ _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
 _PUBLISH = ("github", "api", "base", "labels", "most_open")
 _REDACT = ("arguments", "resources")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 MOST_OPEN = 10
 LABEL = "tightener"
@@ -123,6 +130,9 @@ class Config:
     redact: Redact = field(default_factory=Redact)
     publishes: bool = False  # there is a `publish:`, so `run` publishes
     reports: Path | None = None  # the folder of run's pages; None = .tightener/reports beside the file
+    largest_file: int = LIMIT  # decompressed bytes of one log file that are read
+    keep_events: int | None = None  # days; None = events are never dropped
+    limits: Limits = field(default_factory=Limits)
 
     def owner_of(self, caller: Identity) -> Owner:
         """The agent that a logged caller is, and what told so."""
@@ -223,7 +233,7 @@ class _Reader:
         base = self._path.resolve().parent
         agents = self._mapping(_given(data.get("agents")), None, "agents")
         formats = self._mapping(_given(data.get("formats")), None, "formats")
-        for key in ("database", "reports"):
+        for key in ("database", "reports", "temp_directory"):
             if not isinstance(data.get(key), str | None):
                 raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
         database, reports = data.get("database"), data.get("reports")
@@ -264,7 +274,40 @@ class _Reader:
             redact=self._redact(_given(data.get("redact"))),
             publishes="publish" in data,
             reports=base / reports if reports else None,
+            keep_events=self._number(data, "keep_events"),
+            largest_file=self._size(data, "largest_file") or LIMIT,
+            limits=Limits(
+                self._memory(data),
+                self._number(data, "threads"),
+                base / data["temp_directory"] if data.get("temp_directory") else None,
+            ),
         )
+
+    def _number(self, data: Mapping[str, Any], key: str) -> int | None:
+        value = data.get(key)
+        if value is not None and (type(value) is not int or value < 1):
+            raise self.fail(f"`{key}` must be a whole number from 1, not {value!r}", key)
+        return value
+
+    def _memory(self, data: Mapping[str, Any]) -> int | None:
+        found = self._size(data, "memory_limit")
+        if found is not None and found < LEAST:
+            raise self.fail(
+                f"`memory_limit` is too small: {data['memory_limit']}",
+                "memory_limit",
+                hint=f"at least {LEAST >> 20}MiB are needed",
+            )
+        return found
+
+    def _size(self, data: Mapping[str, Any], key: str) -> int | None:
+        """`4GB` -> bytes, as DuckDB counts them: GB are powers of ten, GiB of two."""
+        value = data.get(key)
+        if value is None:
+            return None
+        said = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        if said is None:
+            raise self.fail(f"`{key}` must be a size such as 4GB, not {value!r}", key, hint="KB, MB, GB or TB")
+        return int(float(said[1]) * (1024 if said[3] else 1000) ** (1 + "KMGT".index(said[2].upper())))
 
     def _publish(self, value: Any) -> Publish:
         value = self._mapping(value, _PUBLISH, "publish")

@@ -17,7 +17,7 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, planned, store, usage
+from tightener.logs import coverage, ingest, planned, pruning, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.s3.reading import keep
@@ -55,7 +55,7 @@ class Project:
 
 def open_project(config: Config, database: Path | None) -> Project:
     """Opens the database (None = a temporary one in memory)."""
-    return Project(store.open(database), config, temporary=database is None)
+    return Project(store.open(database, config.limits), config, temporary=database is None)
 
 
 def logs_of(config: Config, paths: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[Source, ...]]:
@@ -77,11 +77,14 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database: those named, else all of the configuration. What it knows already costs nothing."""
+    """Reads logs into the database, those named, else all of the configuration, and brings the usage files up to date.
+
+    What the database knows already costs nothing.
+    """
     local, sources = logs_of(project.config, paths)
     if not paths:
         keep(project.con, sources)
-    return ingest.ingest(
+    done = ingest.ingest(
         project.con,
         local,
         sources=sources,
@@ -92,6 +95,15 @@ def read_logs(
         progress=progress,
         largest=project.config.largest_file,
     )
+    usage_files.refresh(project.con)
+    return done
+
+
+def prune(project: Project, plan: pruning.Plan) -> int:
+    """Drops the events of a plan and keeps their usage; the bytes that this frees in the database."""
+    freed = pruning.prune(project.con, plan, project.config.owner_of)
+    usage_files.refresh(project.con)
+    return freed
 
 
 def plan_logs(project: Project, paths: Sequence[str]) -> planned.PlanReport:
@@ -192,6 +204,7 @@ def compared(
         tuple(one.sentence for one in callers.shared),
         ended(project.config, policy, window.last),
         candidates(project.con, comparison),
+        pruning.dropped(project.con, window),
         job,
     )
 
@@ -203,7 +216,7 @@ def collect(project: Project, agent: str, days: int, as_of: date | None) -> tupl
 
 
 def usage_of(project: Project, agent: str, days: int, as_of: date | None) -> duckdb.DuckDBPyRelation:
-    """What one agent did, by day, request and outcome class (usage.sql)."""
+    """What one agent did, by day, request and outcome class (agent_usage.sql)."""
     window, _ = collect(project, agent, days, as_of)
     return usage.roll_up(project.con, agent, window)
 

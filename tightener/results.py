@@ -31,6 +31,7 @@ class Study:
     shared: tuple[str, ...] = ()  # sentences on credentials of the agent's that others use, too
     ended: tuple[str, ...] = ()  # sentences on exceptions and rejections that hold no longer
     promotions: tuple[Candidate, ...] = ()  # grants under approval that a person may want to allow: no suggestions
+    dropped: int = 0  # days of the window of which only the usage is kept (tightener prune)
     job: str = ""  # the agent's use was looked at as far as it is, or may be, this job's; '' = all of it
 
     @property

@@ -45,7 +45,7 @@ def test_what_is_not_opened(tmp_path: Path) -> None:
     with duckdb.connect(str(newer)) as con:
         con.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     assert refused(newer).slug == "database-older"
-    assert "schema 1, this tightener knows 4" in refused(newer).message
+    assert "schema 1, this tightener knows 5" in refused(newer).message
     assert "read the logs again: tightener ingest" in refused(newer).hint
     assert refused(tmp_path).slug == "database-unwritable"
     (tmp_path / "file").write_text("")

@@ -226,7 +226,7 @@ def _known_until(con: duckdb.DuckDBPyConnection, moment: datetime) -> Iterator[N
     try:
         yield
     finally:
-        con.execute("DROP VIEW temp.event")
+        con.execute("DROP VIEW temp.logged")
 
 
 def _score(project: Project, agent: str, window: Window, found: Mapping[str, Way | None]) -> Mapping[str, Tally | None]:

@@ -17,6 +17,7 @@ from tightener.errors import NoEvidence, TightenerError
 from tightener.iam import account as accounts
 from tightener.iam import live
 from tightener.iam.account import Account
+from tightener.logs import store
 from tightener.pipeline import STALE_DAYS, Project
 from tightener.policy.document import PolicySet
 from tightener.report import overview
@@ -120,6 +121,11 @@ def warn_of_end(last: date, now: datetime) -> None:
     """Warns of logs that end long ago, on `last`."""
     if (now.date() - last).days > STALE_DAYS:
         Printer(sys.stderr).line(f"warning: the window ends on {last}, more than a week ago; newer logs may tell more")
+
+
+def ran_out(error: Exception) -> TightenerError:
+    """What to say where DuckDB ran out of memory, or of room for what it spills."""
+    return store.out_of_memory(str(error))
 
 
 def fail(error: TightenerError, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tightener import api, pipeline
 from tightener.commands.context import Context, Question, existing, project_of
 from tightener.errors import TightenerError
+from tightener.logs import pruning
 from tightener.logs.formats import field_map
 from tightener.report import overview, planned
 from tightener.report.progress import progress_printer
@@ -58,6 +59,24 @@ def status(ctx: Context) -> None:
         ctx.answer(found)
     else:
         overview.status_words(ctx.words, found)
+
+
+def prune(ctx: Context, *, dry_run: bool) -> None:
+    """tightener prune"""
+    project = existing(ctx)
+    keep = project.config.keep_events
+    if keep is None:
+        raise TightenerError(
+            "tightener.yaml does not say how long events are kept",
+            slug="no-keep-events",
+            hint="write `keep_events: 400`, at least the days of the longest --window",
+        )
+    plan = pruning.plan(project.con, keep)
+    freed = plan.bytes if dry_run else pipeline.prune(project, plan)
+    if ctx.json:
+        ctx.answer(overview.prune_document(plan, keep, freed, dry_run=dry_run))
+    elif not ctx.quiet:
+        overview.prune_words(ctx.words, plan, keep, freed, dry_run=dry_run)
 
 
 def agents(ctx: Context) -> None:

@@ -48,6 +48,14 @@ def status(ctx: typer.Context) -> None:
     reading.status(ctx.obj)
 
 
+def prune(
+    ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and drop nothing.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Drop events older than `keep_events` days; their usage stays, and every count with it."""
+    reading.prune(ctx.obj, dry_run=dry_run)
+
+
 def agents(ctx: typer.Context) -> None:
     """Who acted, and which agent each principal maps to."""
     reading.agents(ctx.obj)

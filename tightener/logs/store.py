@@ -11,19 +11,21 @@ from pathlib import Path
 import duckdb
 
 from tightener.errors import LogError, Place
+from tightener.logs.limits import Limits, settings
 from tightener.resources import query
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 _HOLDER = re.compile(r"lock is held in (.+?) \(PID (\d+)\)")  # in DuckDB's words
 
 
-def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open
+def open(path: Path | None, limits: Limits | None = None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - callers write store.open
     """Open or make the database; `None` = one in memory. Its times are UTC; a new file is for its owner's eyes only.
 
-    Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of another tightener.
+    Raises LogError: it is locked by another process, no DuckDB file, not tightener's, or of another tightener; or the
+    folder for temporary files cannot be made.
     """
     if path is None:
-        return _prepared(duckdb.connect(":memory:"), None)
+        return _prepared(duckdb.connect(":memory:"), None, limits or Limits())
     _make_folder(path)
     before = os.umask(0o077)  # DuckDB makes its files with the umask's permissions
     try:
@@ -32,7 +34,20 @@ def open(path: Path | None) -> duckdb.DuckDBPyConnection:  # noqa: A001 - caller
         raise _unopened(path, str(error)) from error
     finally:
         os.umask(before)
-    return _prepared(con, path)
+    return _prepared(con, path, limits or Limits())
+
+
+def out_of_memory(text: str) -> LogError:
+    """What to do where DuckDB got no more memory, or no more room for what it spills."""
+    text = text.splitlines()[0]
+    full = "temp" in text.lower() and "directory" in text.lower()
+    return LogError(
+        f"the database ran out of {'room for temporary files' if full else 'memory'}: {text}",
+        slug="out-of-memory",
+        hint="name a folder with more room in tightener.yaml: `temp_directory:`"
+        if full
+        else "raise `memory_limit:` in tightener.yaml, or lower `threads:`; what was committed before is kept",
+    )
 
 
 def copy(path: Path, to: Path) -> None:
@@ -46,16 +61,17 @@ def copy(path: Path, to: Path) -> None:
             raise _unopened(path, str(error)) from error
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None) -> duckdb.DuckDBPyConnection:
+def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
     try:
+        _limit(con, path, limits)
         _check(con, path)
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
-        # Closing would rewrite the last rows of each core into fewer groups: up to a tenth of a whole reading, for nothing.
+        # Closing would rewrite the last rows of each core into fewer groups: up to a tenth of a whole reading.
         con.execute("SET max_vacuum_tasks = 0")
         con.begin()  # all tables or none: what is left of a run that was killed here must not look like somebody else's
         con.execute(query("schema"))
@@ -65,6 +81,21 @@ def _prepared(con: duckdb.DuckDBPyConnection, path: Path | None) -> duckdb.DuckD
         con.close()
         raise
     return con
+
+
+def _limit(con: duckdb.DuckDBPyConnection, path: Path | None, limits: Limits) -> None:
+    if limits.temporary is not None:
+        try:
+            limits.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogError(
+                f"the folder for temporary files cannot be made: {error.strerror}",
+                slug="temp-directory",
+                place=Place(str(limits.temporary)),
+                hint="name another one in tightener.yaml: `temp_directory:`",
+            ) from error
+    for name, value in settings(limits, path).items():
+        con.execute(f"SET {name} = {_quoted(value)}")
 
 
 def _make_folder(path: Path) -> None:

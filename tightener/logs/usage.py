@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import duckdb
 
 from tightener.errors import NoEvidence
-from tightener.logs.callers import OwnerOf, Shared, seen, shared
+from tightener.logs.callers import Identity, Owner, OwnerOf, Shared, seen, shared
 from tightener.model import Window
 from tightener.resources import query
+
+BURST_PAUSE = 30 * 60  # seconds without use that end a burst
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +79,32 @@ def collect(con: duckdb.DuckDBPyConnection, agent: str, window: Window, owner_of
     inputs = inputs_of(agent, window)
     con.execute("CREATE OR REPLACE TEMP TABLE collected AS SELECT $agent::VARCHAR AS agent", {"agent": agent})
     owners = {number: (of, owner_of(of)) for number, of in seen(con).items()}
-    own = [number for number, (_, its) in owners.items() if its.agent == agent]
-    con.execute("CREATE OR REPLACE TEMP TABLE agent_caller AS SELECT unnest(?::INTEGER[]) AS identity", [own])
     named = {number: its.agent for number, (_, its) in owners.items() if its.agent}
     con.execute(
         "CREATE OR REPLACE TEMP TABLE caller_agent AS "
         "SELECT unnest(?::INTEGER[]) AS identity, unnest(?::VARCHAR[]) AS agent",
         [list(named), list(named.values())],
     )
-    con.execute(query("trail_event"))
-    if own:
-        con.execute(query("second_witness"), inputs)
-    else:
-        con.execute("CREATE OR REPLACE TEMP TABLE second_witness AS SELECT file_id, position, part FROM event LIMIT 0")
+    own = witness(con, agent, window, owners)
     con.execute(query("own_event"))
     con.execute(query("request"), inputs)
-    return Callers(len(own), tuple(one for one in shared(owners.values()) if agent in one.agents))
+    return Callers(own, tuple(one for one in shared(owners.values()) if agent in one.agents))
+
+
+def witness(
+    con: duckdb.DuckDBPyConnection, agent: str, window: Window, owners: Mapping[int, tuple[Identity, Owner]]
+) -> int:
+    """Make the temp tables `agent_caller` and `second_witness` and the macro `trail_event`; the agent's callers."""
+    own = [number for number, (_, its) in owners.items() if its.agent == agent]
+    con.execute("CREATE OR REPLACE TEMP TABLE agent_caller AS SELECT unnest(?::INTEGER[]) AS identity", [own])
+    con.execute(query("trail_event"))
+    if own:
+        con.execute(query("second_witness"), inputs_of(agent, window))
+    else:
+        con.execute("CREATE OR REPLACE TEMP TABLE second_witness AS SELECT file_id, position, part FROM event LIMIT 0")
+    return len(own)
 
 
 def roll_up(con: duckdb.DuckDBPyConnection, agent: str, window: Window) -> duckdb.DuckDBPyRelation:
     """What was collected of an agent, by day, request and outcome class."""
-    return con.sql(query("usage"), params=inputs_of(agent, window))
+    return con.sql(query("agent_usage"), params=inputs_of(agent, window))

@@ -11,13 +11,15 @@ import duckdb
 
 from tightener.config import Config
 from tightener.decided import Decision
-from tightener.logs import callers, digests, usage
+from tightener.logs import callers, digests, pruning, usage, usage_files
 from tightener.logs.formats.field_map import TryResult
 from tightener.logs.ingest import IngestReport
 from tightener.policy.verify import SetVerdict
 from tightener.report.defuse import visible
 from tightener.report.terminal import Printer
+from tightener.report.words import size
 from tightener.resources import query
+from tightener.tighten.wording import count
 
 _SUM = ("records", "accepted", "duplicate", "rejected", "not_use", "unmapped")
 _MOST = 10
@@ -95,7 +97,7 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
     """
     unread = (
         con.execute("SELECT count(*) FROM log_file").fetchone() != (0,)
-        and not con.execute("SELECT 1 FROM event LIMIT 1").fetchone()
+        and not con.execute("SELECT 1 FROM logged LIMIT 1").fetchone()
     )
     covered = None if unread else usage.span(con)
     names = ("source", "files", *_SUM, "first", "last", "files_with_problems")
@@ -110,6 +112,8 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
         "first_day": covered.first.isoformat() if covered else None,
         "last_day": covered.last.isoformat() if covered else None,
         "sources": sources,
+        "dropped": _dropped(con),
+        "usage_files": _usage_files(con),
         "agents": sorted({a["agent"] for a in agents(con, config)["principals"] if a["agent"]}),
         "rejected": [
             dict(zip(("file", "reason", "records", "first_position"), row, strict=True))
@@ -130,12 +134,35 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
     }
 
 
+def _dropped(con: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """The days of which only the usage is kept."""
+    found = pruning.pruned(con)
+    if found is None:
+        return None
+    return {
+        "days": found.days,
+        "first_day": found.first.isoformat(),
+        "last_day": found.last.isoformat(),
+        "events": found.events,
+        "days_with_later_events": [day.isoformat() for day in found.late],
+    }
+
+
+def _usage_files(con: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """The usage files: where, how many days, how many bytes."""
+    folder = usage_files.folder(con)
+    if folder is None:
+        return None
+    sizes = [file.stat().st_size for file in folder.glob(f"day=*/{usage_files.NAME}")]
+    return {"folder": str(folder), "days": len(sizes), "bytes": sum(sizes)}
+
+
 def _missing(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     """The days between a source's first and last event on which it has none."""
     days = [
         d
         for (d,) in con.execute(
-            "SELECT DISTINCT CAST(time AS DATE) AS d FROM event WHERE source = ? ORDER BY d", [source]
+            "SELECT DISTINCT CAST(time AS DATE) AS d FROM logged WHERE source = ? ORDER BY d", [source]
         ).fetchall()
     ]
     if not days:
@@ -164,6 +191,18 @@ def status_words(out: Printer, found: Mapping[str, Any]) -> None:
         if days:
             more = f" and {len(days) - _MOST} more" if len(days) > _MOST else ""
             out.line(f"{s['source']} has no record on {', '.join(days[:_MOST])}{more}")
+    if found["dropped"]:
+        d = found["dropped"]
+        late = d["days_with_later_events"]
+        more = f" and {len(late) - _MOST} more" if len(late) > _MOST else ""
+        came = f"; later, more came of {', '.join(late[:_MOST])}{more}" if late else ""
+        out.line(
+            f"only the usage is kept of {count(d['days'], 'day')}, {d['first_day']} to {d['last_day']}:"
+            f" {count(d['events'], 'event')} dropped{came}"
+        )
+    if found["usage_files"]:
+        files = found["usage_files"]
+        out.line(f"usage: {count(files['days'], 'day')}, {size(files['bytes'])} in {_near(files['folder'])}")
     out.line(f"agents: {', '.join(found['agents']) or 'none'}")
     for title, rows in (
         (
@@ -183,6 +222,44 @@ def status_words(out: Printer, found: Mapping[str, Any]) -> None:
                 out.line(f"- {text}")
             if len(rows) > _MOST:
                 out.line(f"- and {len(rows) - _MOST:,} more (--json lists them)")
+
+
+LOST = (
+    "single events: `explain`, `export events` and samples in reports show none of these days",
+    "sessions and bursts: they are at least so many",
+    "jobs: a day's use that several sessions share may be any job's",
+    "AWS: which layer refused a call, and calls around the gateway",
+)
+
+
+def prune_document(plan: pruning.Plan, keep: int, freed: int, *, dry_run: bool) -> dict[str, Any]:
+    """`tightener.prune/1`."""
+    return {
+        "schema": "tightener.prune/1",
+        "dry_run": dry_run,
+        "keep_events": keep,
+        "kept_since": plan.before.isoformat(),
+        "events": plan.events,
+        "bytes": freed,
+        "days": [{"day": day.isoformat(), "events": events} for day, events in plan.days],
+        "no_longer_shown": list(LOST) if plan.days else [],
+    }
+
+
+def prune_words(out: Printer, plan: pruning.Plan, keep: int, freed: int, *, dry_run: bool) -> None:
+    """`tightener prune` for people."""
+    if not plan.days:
+        out.line(f"nothing to drop: no event is older than {plan.before} (keep_events: {keep})")
+        return
+    days = f"{count(len(plan.days), 'day')}, {plan.days[0][0]} to {plan.days[-1][0]}"
+    about = "about " if dry_run else ""
+    done = "would be dropped" if dry_run else "dropped"
+    out.line(f"{count(plan.events, 'event')} of {days}, {done} (keep_events: {keep}); {about}{size(freed)} freed")
+    out.line("their usage is kept: statuses, counts, days, first and last uses stay as they are")
+    out.line()
+    out.line("What can no longer be shown" if not dry_run else "What could no longer be shown", style="bold")
+    for text in LOST:
+        out.line(f"- {text}")
 
 
 def decisions_document(found: Sequence[Decision]) -> dict[str, Any]:

@@ -217,6 +217,7 @@ def common(study: Study) -> dict[str, Any]:
             "last": terms.window.last.isoformat(),
             "days": terms.window.days,
             "days_needed": terms.days_needed,
+            **({"usage_only_days": study.dropped} if study.dropped else {}),
         },
         "coverage": [
             {

@@ -136,6 +136,16 @@ def _few(actions: list[str]) -> str:
     return ", ".join(actions[:4]) + (f" and {len(actions) - 4} more" if len(actions) > 4 else "")
 
 
+def size(number: int) -> str:
+    """Bytes in words, three digits at most: 512 bytes, 1.2 MB."""
+    units = ("kB", "MB", "GB", "TB")
+    power = min((len(str(number)) - 1) // 3, len(units))
+    if not power:
+        return f"{number} bytes"
+    tenths = number * 10 // 1000**power
+    return f"{tenths / 10} {units[power - 1]}" if tenths < 100 else f"{tenths // 10:,} {units[power - 1]}"
+
+
 def promotions(study: Study) -> list[str]:
     """Grants under approval that a person may want to allow, with their record."""
     return [f"{line}; only a person can promote it" for line in lines(study.promotions)]
@@ -153,6 +163,11 @@ def not_seen(study: Study) -> list[str]:
         lines.append(
             "since when the grants exist: the policy is not in Git and the database is temporary, "
             "so the minimum age was not applied"
+        )
+    if study.dropped:
+        lines.append(
+            f"single events of {count(study.dropped, 'day')} of the window: they were dropped, and their usage is kept;"
+            " sessions and bursts are at least so many, and calls around the gateway are not told"
         )
     lines.extend(f"whose use is whose, for certain: {one}" for one in study.shared)
     lines.extend(

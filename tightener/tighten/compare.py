@@ -238,7 +238,7 @@ def _grants(
     known = {(g.rule.index, g.action): g.covered_by.index for g in before if g.covered_by}
     logged: dict[str, set[str]] = {}
     for service, action in con.execute(
-        "SELECT DISTINCT service, action FROM event WHERE mapped ORDER BY ALL"
+        "SELECT DISTINCT service, action FROM logged WHERE mapped ORDER BY ALL"
     ).fetchall():
         logged.setdefault(service, set()).add(action)
     covering = _covering(con)

@@ -20,7 +20,7 @@ from datetime import date
 
 import duckdb
 
-from tightener.logs.usage import inputs_of
+from tightener.logs.usage import BURST_PAUSE, inputs_of
 from tightener.model import Body, Effect, Window
 from tightener.policy.patterns import contains
 from tightener.resources import query
@@ -34,7 +34,6 @@ ASK_FIRST, IN_BURSTS, NEW = "ask_first", "ask_in_bursts", "ask_about_new"
 MOST_A_WEEK = 10  # approvals: two a working day
 NEW_DAYS = 14  # what was first seen in the last so many days is new
 MOST_NEW = 8  # new things of one session that are asked about one by one: more are no odd ones out
-BURST_PAUSE = 30 * 60  # seconds without use that end a burst
 TTLS = (("15m", 900), ("30m", 1800), ("1h", 3600), ("2h", 7200), ("4h", 14400), ("8h", 28800))
 _EPOCH = date(1970, 1, 1)
 

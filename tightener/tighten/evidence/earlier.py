@@ -20,7 +20,7 @@ def earlier(
 ) -> Mapping[tuple[int, str], tuple[int, ...]]:
     """(rule index, action) -> days (ordinals, sorted) before the window on which these grants may have been used."""
     first = bounds(window)[0]
-    if not grants or con.execute("SELECT 1 FROM event WHERE time < ? LIMIT 1", [first]).fetchone() is None:
+    if not grants or con.execute("SELECT 1 FROM logged WHERE time < ? LIMIT 1", [first]).fetchone() is None:
         return {}
     of_rule = {g.rule.index: boxes(g.rule, g.rule.service) for g in grants}
     rows = [
