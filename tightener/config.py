@@ -26,7 +26,6 @@ reports: reports                     # the folder of the pages that `tightener r
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from typing import Any
 
 import yaml
 
+from tightener.checked import Checked
 from tightener.errors import ConfigError, Place
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.files import LIMIT
@@ -178,93 +178,46 @@ def _given(value: Any) -> Any:
     return {} if value is None else value
 
 
-class _Reader:
-    """Turns plain data into a Config; keeps the node graph to say where a mistake stands."""
-
-    def __init__(self, path: Path, root: yaml.Node | None) -> None:
-        self._path = path
-        self._root = root
-
-    def place(self, *keys: str | int) -> Place:
-        """Where the value under these keys stands (as far as the keys lead)."""
-        node, line, column = self._root, 1, 1
-        for key in keys:
-            found = None
-            if isinstance(node, yaml.MappingNode):
-                for name, value in node.value:
-                    if isinstance(name, yaml.ScalarNode) and name.value == str(key):
-                        found, line, column = value, name.start_mark.line + 1, name.start_mark.column + 1
-            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-                found = node.value[key]
-                line, column = found.start_mark.line + 1, found.start_mark.column + 1
-            if found is None:
-                break
-            node = found
-        return Place(str(self._path), line, column)
-
-    def fail(self, message: str, *keys: str | int, hint: str = "") -> ConfigError:
-        return ConfigError(message, slug="config-invalid", place=self.place(*keys), hint=hint)
-
-    def no_repeats(self, node: yaml.Node | None) -> None:
-        """Refuses a key that stands twice in one mapping: a plain load would keep the last and lose the first."""
-        if isinstance(node, yaml.MappingNode):
-            seen: dict[object, str] = {}
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    meant = key.value if key.style else yaml.safe_load(key.value)  # 1, 1.0 and true are equal
-                    if meant in seen:
-                        place = Place(str(self._path), key.start_mark.line + 1, key.start_mark.column + 1)
-                        twice = f"`{key.value}` stands twice"
-                        same = f"`{seen[meant]}` and `{key.value}` are the same key to YAML"
-                        raise ConfigError(
-                            twice if seen[meant] == key.value else same,
-                            slug="config-invalid",
-                            place=place,
-                            hint="" if seen[meant] == key.value else "put both in quotes",
-                        )
-                    seen[meant] = key.value
-                self.no_repeats(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for item in node.value:
-                self.no_repeats(item)
+class _Reader(Checked):
+    """Turns plain data into a Config."""
 
     def config(self, data: Any) -> Config:
-        data = self._mapping(data, _TOP)
-        base = self._path.resolve().parent
-        agents = self._mapping(_given(data.get("agents")), None, "agents")
-        formats = self._mapping(_given(data.get("formats")), None, "formats")
+        data = self.mapping(data, _TOP)
+        base = self.path.resolve().parent
+        agents = self.mapping(_given(data.get("agents")), None, "agents")
+        formats = self.mapping(_given(data.get("formats")), None, "formats")
         for key in ("database", "reports", "temp_directory"):
             if not isinstance(data.get(key), str | None):
                 raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
         database, reports = data.get("database"), data.get("reports")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
-        policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
+        policy = [base / p for p in self.strings(data.get("policy", []), "policy")]
         return Config(
-            path=self._path.resolve(),
+            path=self.path.resolve(),
             policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
             policy_of=policy_of,
-            logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
+            logs=tuple(p if "://" in p else str(base / p) for p in self.strings(data.get("logs", []), "logs")),
             sources=Source.several(data.get("sources"), lambda *keys: self.place("sources", *keys)),
             database=base / database if database else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},
             covers={
-                str(name): self._strings(value, "covers", name)
-                for name, value in self._mapping(_given(data.get("covers")), None, "covers").items()
+                str(name): self.strings(value, "covers", name)
+                for name, value in self.mapping(_given(data.get("covers")), None, "covers").items()
             },
             data_events=self._data_events(_given(data.get("data_events"))),
             exceptions=tuple(
-                self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
+                self._exception(i, e) for i, e in enumerate(self.list_of(data.get("exceptions"), "exceptions"))
             ),
-            rejected=tuple(self._rejection(i, e) for i, e in enumerate(self._list(data.get("rejected"), "rejected"))),
+            rejected=tuple(self._rejection(i, e) for i, e in enumerate(self.list_of(data.get("rejected"), "rejected"))),
             aliases={
-                (str(service), str(verb)): self._strings(becomes, "action_aliases", service, verb)
-                for service, verbs in self._mapping(_given(data.get("action_aliases")), None, "action_aliases").items()
-                for verb, becomes in self._mapping(verbs, None, "action_aliases", service).items()
+                (str(service), str(verb)): self.strings(becomes, "action_aliases", service, verb)
+                for service, verbs in self.mapping(_given(data.get("action_aliases")), None, "action_aliases").items()
+                for verb, becomes in self.mapping(verbs, None, "action_aliases", service).items()
             },
             tools={
                 str(name): self._tool(str(name), value)
-                for name, value in self._mapping(_given(data.get("tools")), None, "tools").items()
+                for name, value in self.mapping(_given(data.get("tools")), None, "tools").items()
             },
             formats={
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
@@ -310,7 +263,7 @@ class _Reader:
         return int(float(said[1]) * (1024 if said[3] else 1000) ** (1 + "KMGT".index(said[2].upper())))
 
     def _publish(self, value: Any) -> Publish:
-        value = self._mapping(value, _PUBLISH, "publish")
+        value = self.mapping(value, _PUBLISH, "publish")
         for key in ("github", "api", "base"):
             if not isinstance(value.get(key, ""), str):
                 raise self.fail(f"`{key}` must be text, not {value[key]!r}", "publish", key, hint="put it in quotes")
@@ -319,13 +272,13 @@ class _Reader:
             raise self.fail(f"`github` must be a repository, not {github!r}", "publish", "github", hint="owner/name")
         if type(most) is not int or most < 1:
             raise self.fail(f"`most_open` must be a number from 1, not {most!r}", "publish", "most_open")
-        labels = self._strings(value.get("labels", [LABEL]), "publish", "labels")
+        labels = self.strings(value.get("labels", [LABEL]), "publish", "labels")
         if not labels:
             raise self.fail("a pull request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
         return Publish(github, value.get("api", ""), value.get("base", ""), labels, most)
 
     def _redact(self, value: Any) -> Redact:
-        value = self._mapping(value, _REDACT, "redact")
+        value = self.mapping(value, _REDACT, "redact")
         for key, said in value.items():
             if said not in tuple(Shown):
                 raise self.fail(f"`{key}` must be show, hash or hide, not {said!r}", "redact", key)
@@ -339,26 +292,26 @@ class _Reader:
                 "data_events",
                 hint='write {"AWS::S3::Object": 2026-06-01}',
             )
-        for kind, since in self._mapping(value, data_types(), "data_events").items():
+        for kind, since in self.mapping(value, data_types(), "data_events").items():
             if type(since) is not date:
                 raise self.fail(f"`{kind}` must be a date such as 2026-06-01, not {since!r}", "data_events", kind)
         return dict(value)
 
     def _policy_of(self, base: Path, name: str, value: Any) -> tuple[Path, ...]:
-        said = self._mapping(_given(value), _AGENT, "agents", name).get("policy", [])
-        return tuple(base / path for path in self._strings(said, "agents", name, "policy"))
+        said = self.mapping(_given(value), _AGENT, "agents", name).get("policy", [])
+        return tuple(base / path for path in self.strings(said, "agents", name, "policy"))
 
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
-        value = self._mapping(_given(value), _AGENT, "agents", name).get("principals", [])
+        value = self.mapping(_given(value), _AGENT, "agents", name).get("principals", [])
         if not isinstance(value, list):
             return (self._entry(value, "agents", name, "principals"),)
         return tuple(self._entry(one, "agents", name, "principals", i) for i, one in enumerate(value))
 
     def _jobs(self, name: str, value: Any) -> dict[str, tuple[Started, ...]]:
         """Job -> patterns over its runs, in the file's order: the first job that fits has the run."""
-        said = self._mapping(_given(value), _AGENT, "agents", name).get("jobs", {})
+        said = self.mapping(_given(value), _AGENT, "agents", name).get("jobs", {})
         found: dict[str, tuple[Started, ...]] = {}
-        for job, patterns in self._mapping(said, None, "agents", name, "jobs").items():
+        for job, patterns in self.mapping(said, None, "agents", name, "jobs").items():
             keys = ("agents", name, "jobs", job)
             if not NAME.fullmatch(str(job)):
                 near = next(iter(names([str(job)]).values()))
@@ -382,7 +335,7 @@ class _Reader:
                 *keys,
                 hint=f"write a pattern over sessions in quotes, or a mapping of {' and '.join(JOB_KEYS)}",
             )
-        for key, pattern in self._mapping(value, JOB_KEYS, *keys).items():
+        for key, pattern in self.mapping(value, JOB_KEYS, *keys).items():
             if not isinstance(pattern, str) or not pattern:
                 raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
         return Started(**value)
@@ -399,7 +352,7 @@ class _Reader:
             return Entry({"role": value})
         if not value:
             raise self.fail("an empty mapping names nobody", *keys, hint=f"known here: {', '.join(KEYS)}")
-        self._mapping(value, KEYS, *keys)
+        self.mapping(value, KEYS, *keys)
         for key, pattern in value.items():
             if not isinstance(pattern, str) or not pattern:
                 raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
@@ -415,14 +368,14 @@ class _Reader:
 
     def _tool(self, name: str, value: Any) -> dict[str, str]:
         """`{shell: cmd}` -> {"cmd": "shell"}; an empty mapping says that no program reads any of them."""
-        said = self._mapping(_given(value), KINDS, "tools", name)
-        found = {argument: kind for kind in said for argument in self._strings(said[kind], "tools", name, kind)}
-        if len(found) < sum(len(self._strings(said[kind], "tools", name, kind)) for kind in said):
+        said = self.mapping(_given(value), KINDS, "tools", name)
+        found = {argument: kind for kind in said for argument in self.strings(said[kind], "tools", name, kind)}
+        if len(found) < sum(len(self.strings(said[kind], "tools", name, kind)) for kind in said):
             raise self.fail("an argument is read by a shell or by a database, not by both", "tools", name)
         return found
 
     def _exception(self, index: int, value: Any) -> Exemption:
-        value = self._mapping(value, _EXCEPTION, "exceptions", index)
+        value = self.mapping(value, _EXCEPTION, "exceptions", index)
         by_rule = "rule" in value
         if by_rule and ("service" in value or "actions" in value):
             raise self.fail(
@@ -432,7 +385,7 @@ class _Reader:
         return Exemption(
             agent=value["agent"],
             service=value.get("service", ""),
-            actions=() if by_rule else self._strings(value["actions"], "exceptions", index, "actions"),
+            actions=() if by_rule else self.strings(value["actions"], "exceptions", index, "actions"),
             rule=value.get("rule", ""),
             reason=value["reason"],
             owner=value["owner"],
@@ -440,7 +393,7 @@ class _Reader:
         )
 
     def _rejection(self, index: int, value: Any) -> Rejection:
-        value = self._mapping(value, _REJECTION, "rejected", index)
+        value = self.mapping(value, _REJECTION, "rejected", index)
         self._complete(value, ("agent", "suggestion"), "rejected", index)
         return Rejection(
             agent=value["agent"],
@@ -465,28 +418,3 @@ class _Reader:
                 raise self.fail(f"`{key}` must be text, not {value[key]!r}", kind, index, key, hint="put it in quotes")
         if type(value["until"]) is not date:
             raise self.fail("`until` must be a date such as 2027-01-31", kind, index, "until")
-
-    def _mapping(self, value: Any, known: tuple[str, ...] | None, *keys: str | int) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            what = f"`{keys[-1]}`" if keys else "the configuration"
-            raise self.fail(f"{what} must be a mapping, not {type(value).__name__}", *keys)
-        for key in value if known is not None else ():
-            if key not in (known or ()):
-                near = difflib.get_close_matches(str(key), known or (), n=1)
-                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known or ())}"
-                raise self.fail(f"unknown key `{key}`", *keys, str(key), hint=hint)
-        return value
-
-    def _list(self, value: Any, *keys: str | int) -> list[Any]:
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self.fail(f"`{keys[-1]}` must be a list", *keys)
-        return value
-
-    def _strings(self, value: Any, *keys: str | int) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        for item in values:
-            if not isinstance(item, str) or not item:
-                raise self.fail(f"`{keys[-1]}` must hold text, not {item!r}", *keys, hint="put it in quotes")
-        return tuple(values)

@@ -38,7 +38,7 @@ def test_large_files_and_ratios(tmp_path: Path) -> None:
         assert read(path) == (noise + zeros + noise, [])
         assert read(path, 5 << 20) == (
             noise + zeros[: 2 << 20],
-            ["larger than 5,242,880 bytes when decompressed: the rest was not read"],
+            ["larger than 5,242,880 bytes when decompressed: the rest was not read (`largest_file` in tightener.yaml)"],
         )
         assert head(str(path)) == noise[: 1 << 16]
 

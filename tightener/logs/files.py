@@ -198,13 +198,11 @@ def too_large(limit: int) -> str:
     return f"{TOO_LARGE} {limit:,} bytes when decompressed: the rest was not read (`largest_file` in tightener.yaml)"
 
 
-def read_pieces(
-    file: LogFile, on_problem: Callable[[str], None] = _ignore, piece: int = PIECE
-) -> Iterator[bytes]:
+def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, piece: int = PIECE) -> Iterator[bytes]:
     """The decompressed bytes in pieces of at most `piece`.
 
-    What is cut short, damaged or larger than the file's limit gives what can be read, and then a sentence to `on_problem`.
-    Raises OSError where the file itself cannot be read.
+    What is cut short, damaged or larger than the file's limit gives what can be read, and then a sentence to
+    `on_problem`. Raises OSError where the file itself cannot be read.
     """
     with Path(file.path).open("rb") as raw:
         kind = _magic(raw.read(4))

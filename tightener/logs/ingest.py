@@ -129,9 +129,9 @@ def ingest(
 ) -> IngestReport:
     """Read the files under `paths`, and the objects of `sources`, that the database does not know yet.
 
-    `now` is aware; `formats` and `tools` are as tightener.yaml has them; `largest` is how many decompressed bytes of one
-    file are read. Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
-    Files that cannot be read are problems in the report; everything else is read.
+    `now` is aware; `formats` and `tools` are as tightener.yaml has them; `largest` is how many decompressed bytes of
+    one file are read. Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug,
+    never hidden). Files that cannot be read are problems in the report; everything else is read.
     """
     every = formats_of(formats, tools)
     reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None), largest)
