@@ -17,12 +17,14 @@ import pyarrow as pa
 
 from tightener import cli, pipeline
 from tightener.config import Config
+from tightener.logs.limits import Limits
 from tightener.policy import document
 from tightener.services.catalogue import expand
 from tightener.tighten.generalise import generalise as patterns
 from tightener.tighten.segments import Seen
 
 HERE = Path(__file__).resolve().parent
+MODEST = Config(limits=Limits(memory=512 << 20))  # else DuckDB keeps as much of the database in memory as there is
 GATEWAY = {
     "v": "INTEGER", "id": "VARCHAR", "time": "TIMESTAMPTZ", "agent": "VARCHAR", "session": "VARCHAR",
     "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR",
@@ -69,8 +71,16 @@ def load_cloudtrail(source: Path, folder: Path) -> None:
 
 def ingest(source: Path, folder: Path) -> None:
     """Everything on: ledger, duplicates, mapping, outcome classes."""
-    project = pipeline.open_project(Config(), folder / "ours.duckdb")
+    project = pipeline.open_project(MODEST, folder / "ours.duckdb")
     pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    project.con.close()
+
+
+def usage(source: Path, folder: Path) -> None:
+    """The same, and the usage files of all days."""
+    project = pipeline.open_project(MODEST, folder / "ours.duckdb")
+    pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    pipeline.write_usage(project)
     project.con.close()
 
 
@@ -133,7 +143,7 @@ def grow(source: Path, folder: Path) -> None:  # noqa: ARG001
 
 
 JOBS = {"load_gateway": load_gateway, "load_cloudtrail": load_cloudtrail, "ingest": ingest, "suggest": suggest}
-JOBS |= {"walk": walk, "generalise": generalise, "grow": grow}
+JOBS |= {"usage": usage, "walk": walk, "generalise": generalise, "grow": grow}
 
 
 def main() -> None:

@@ -77,14 +77,11 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database, those named, else all of the configuration, and brings the usage files up to date.
-
-    What the database knows already costs nothing.
-    """
+    """Reads logs into the database: those named, else all of the configuration. What it knows already costs nothing."""
     local, sources = logs_of(project.config, paths)
     if not paths:
         keep(project.con, sources)
-    done = ingest.ingest(
+    return ingest.ingest(
         project.con,
         local,
         sources=sources,
@@ -95,8 +92,11 @@ def read_logs(
         progress=progress,
         largest=project.config.largest_file,
     )
-    usage_files.refresh(project.con)
-    return done
+
+
+def write_usage(project: Project) -> int:
+    """Writes the usage files of the days that were read since; how many days that were. No question needs them."""
+    return usage_files.refresh(project.con)
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:

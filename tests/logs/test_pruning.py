@@ -39,7 +39,9 @@ def read(of: Project, path: Path, *rows: dict[str, Any], trail: bool = False) ->
     path.write_text(
         json.dumps({"Records": rows}) if trail else "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
     )
-    return pipeline.read_logs(of, [str(path)], NOW, lambda _: None)
+    done = pipeline.read_logs(of, [str(path)], NOW, lambda _: None)
+    pipeline.write_usage(of)
+    return done
 
 
 def prune(of: Project, keep: int) -> pruning.Plan:

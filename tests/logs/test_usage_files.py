@@ -108,6 +108,7 @@ def write(path: Path, *numbers: int, **over: str) -> None:
 def read(base: Path, *paths: Path, threads: int = 2) -> pipeline.Project:
     project = pipeline.open_project(Config(limits=Limits(threads=threads)), base / "tightener.duckdb")
     pipeline.read_logs(project, [str(path) for path in paths], NOW, lambda _: None)
+    pipeline.write_usage(project)
     return project
 
 

@@ -23,6 +23,7 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: da
     pipeline.logs_of(config, paths)  # before a database is made
     project = pipeline.open_project(config, ctx.database_of(config))
     done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
+    pipeline.write_usage(project)
     if ctx.json:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
