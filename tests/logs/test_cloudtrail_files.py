@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightener.logs.formats.cloudtrail import CloudTrail
-from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
+from tightener.logs.formats.cloudtrail_text import CHUNK, IrregularError, arrays, exact
 from tightener.logs.staging import prepare
 from tightener.resources import query
 
@@ -162,8 +162,8 @@ def test_one_piece_is_cut_like_many(number, kilobytes, size, indent):
     pieces = list(arrays(text[at : at + size] for at in range(0, len(text), size)))
     assert [one for array in whole for one in json.loads(array)] == records
     assert [one for array in pieces for one in json.loads(array)] == records
-    assert len(whole) > 1 or len(text) <= 1 << 20
-    assert max(len(array) for array in whole) < (1 << 20) + 2_000 * (kilobytes + 1)
+    assert len(whole) > 1 or len(text) <= CHUNK
+    assert max(len(array) for array in whole) < CHUNK + 2_000 * (kilobytes + 1)
 
 
 def test_what_is_not_closed_is_not_regular():

@@ -27,7 +27,7 @@ from tightener.logs.staging import Format, Progress
 from tightener.resources import query
 from tightener.services.tool_kinds import NO_TOOLS, Tools
 
-_BATCH = 256 << 20  # decompressed bytes, estimated, that one transaction takes
+_BATCH = 512 << 20  # decompressed bytes, estimated, that one transaction takes
 _SETTLED = timedelta(seconds=5)  # a file touched later than that before the reading may change without a new time stamp
 
 

@@ -19,7 +19,7 @@ from tightener.logs.files import PIECE, LogFile, read_pieces
 from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
 from tightener.resources import query
 
-_BATCH = 1 << 19  # bytes of JSON handed to DuckDB at a time, at least
+_BATCH = 1 << 20  # bytes of JSON handed to DuckDB at a time, at least
 _WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
 _PIECE = 16 << 20  # of one read ahead: nearly always the whole file
 _AHEAD = 4

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-CHUNK = 1 << 20
+CHUNK = 2 << 20
 _HEAD = 1 << 16
 _LONGEST_WALK = 4 << 20
 _OPEN = re.compile(rb'\s*(\{\s*"Records"\s*:\s*)?\[\s*')
