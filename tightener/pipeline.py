@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
 from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, pruning, store, usage, usage_files
+from tightener.logs import coverage, ingest, pruning, spark, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.staging import Progress
@@ -72,6 +73,31 @@ def read_logs(
         tools=project.config.tools,
         force_format=force_format,
         progress=progress,
+    )
+    usage_files.refresh(project.con)
+    return done
+
+
+def read_logs_on_spark(
+    project: Project,
+    paths: Sequence[str],
+    now: datetime,
+    master: str | None,
+    say: Callable[[str], None],
+    force_format: str | None = None,
+    *,
+    progress: bool,
+) -> ingest.IngestReport:
+    """The same on a cluster, into usage alone. `master` as Spark names one; `progress`: with Spark's own bar."""
+    done = spark.read(
+        partial(spark.connect, master, progress=progress),
+        project.con,
+        paths,
+        now=now,
+        formats=project.config.formats,
+        tools=project.config.tools,
+        force_format=force_format,
+        say=say,
     )
     usage_files.refresh(project.con)
     return done

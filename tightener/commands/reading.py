@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,17 +15,35 @@ from tightener.logs import pruning
 from tightener.logs.formats import field_map
 from tightener.report import overview
 from tightener.report.progress import progress_printer
+from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
 
+LOCAL, SPARK = ENGINES = ("local", "spark")
 
-def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What reads: this machine, or Spark's `master`."""
+
+    name: str
+    master: str | None
+
+
+def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine: Engine, now: datetime) -> None:
     """tightener ingest"""
+    if engine.name not in ENGINES or (engine.master and engine.name != SPARK):
+        wrong = f"there is no engine {engine.name}" if engine.name not in ENGINES else "--master is of Spark"
+        raise TightenerError(wrong, slug="unknown-engine", hint=f"say --engine {SPARK}; engines: {', '.join(ENGINES)}")
     config = ctx.config()
     paths = paths or config.logs
     if not paths:
         raise TightenerError("no logs are named", slug="no-logs", hint="give PATHs, or `logs:` in tightener.yaml")
     project = pipeline.open_project(config, ctx.database_of(config))
-    done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
+    if engine.name == SPARK:
+        say = Printer(sys.stderr).line
+        done = pipeline.read_logs_on_spark(project, paths, now, engine.master, say, force_format, progress=ctx.progress)
+    else:
+        done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
     if ctx.json:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
@@ -101,12 +120,26 @@ def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime
         ctx.words.line(f"{rows:,} rows written: {output}")
 
 
-def sql(ctx: Context, name: str | None) -> None:
+def sql(ctx: Context, name: str | None, dialect: str | None) -> None:
     """tightener sql"""
+    from tightener.logs import warehouse  # noqa: PLC0415 - sqlglot takes a while to load
+
     names = query_names()
     if name is not None and name not in names:
         raise TightenerError(f"there is no query {name}", slug="unknown-query", hint=f"there are: {', '.join(names)}")
-    if ctx.json:
+    if dialect is not None and (name != "usage" or dialect not in warehouse.DIALECTS):
+        raise TightenerError(
+            f"there is no {name or 'list of queries'} in the dialect {dialect}",
+            slug="unknown-dialect",
+            hint=f"there is usage, in: {', '.join(warehouse.DIALECTS)}",
+        )
+    if dialect is not None:
+        text = warehouse.usage_sql(dialect)
+        if ctx.json:
+            ctx.answer({"schema": "tightener.sql/1", "dialect": dialect, "queries": {"usage": text}})
+        else:
+            sys.stdout.write(text)
+    elif ctx.json:
         ctx.answer({"schema": "tightener.sql/1", "queries": {n: query(n) for n in ([name] if name else names)}})
     else:
         sys.stdout.write(query(name) if name else "\n".join(names) + "\n")

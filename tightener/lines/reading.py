@@ -30,12 +30,19 @@ def ingest(
         str | None,
         typer.Option("--try", help="Show the first rows of this file as read, and what is missing. Stores nothing."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, or spark: for what does not fit one machine; keeps usage alone.")
+    ] = reading.LOCAL,
+    master: Annotated[
+        str | None,
+        typer.Option("--master", help="Spark's master: spark://HOST:7077, yarn, local[4]. Default: as Spark has it."),
+    ] = None,
 ) -> None:
     """Read logs into the database; every file once. Prints the reconciling sum by source."""
     if attempt is not None:
         reading.try_file(ctx.obj, attempt, force_format)
     else:
-        reading.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
+        reading.ingest(ctx.obj, paths or [], force_format, reading.Engine(engine, master), datetime.now(UTC))
 
 
 def status(ctx: typer.Context) -> None:
@@ -57,10 +64,19 @@ def agents(ctx: typer.Context) -> None:
 
 
 def sql(
-    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            "--dialect",
+            help="With usage: over a table of CloudTrail's records that you have in athena, trino, spark, snowflake or "
+            "bigquery, with what makes that table.",
+        ),
+    ] = None,
 ) -> None:
     """Print one of the queries behind every number."""
-    reading.sql(ctx.obj, name)
+    reading.sql(ctx.obj, name, dialect)
 
 
 def export(

@@ -72,7 +72,7 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What is to be done: `anew` in one transaction, because they share records, then `fresh` in batches."""
 
     anew: tuple[LogFile, ...]
@@ -109,9 +109,9 @@ def ingest(
     Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
     Files that cannot be read are problems in the report; everything else is read.
     """
-    every = (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
-    reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
-    plan = _plan(con, paths)
+    every = formats_of(formats, tools)
+    reading = _Reading(con, every, forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
+    plan = plan_of(con, paths)
     reading.problems += plan.problems
     files: list[FileSum] = []
     total = len(plan.anew) + len(plan.fresh)
@@ -124,18 +124,27 @@ def ingest(
         done_bytes += sum(file.size for file in batch)
         records += sum(one.records for one in sums)
         progress(Progress(done, total, records, done_bytes, total_bytes))
+    return report(con, plan, files, reading.problems)
+
+
+def report(
+    con: duckdb.DuckDBPyConnection, plan: Plan, files: Sequence[FileSum], problems: Sequence[Problem]
+) -> IngestReport:
+    """What became of a plan whose files were read. Reads its digest files; `problems` lacks those of `files`."""
     digests.read(con, plan.digests)
-    problems = [
-        *reading.problems,
-        *digests.problems(con),
-        *(Problem(one.path, one.problem) for one in files if one.problem),
-    ]
+    every = [*problems, *digests.problems(con), *(Problem(one.path, one.problem) for one in files if one.problem)]
     return IngestReport(
-        tuple(files), _by_source(files), plan.already_read, tuple(sorted(problems, key=lambda p: (p.path, p.message)))
+        tuple(files), _by_source(files), plan.already_read, tuple(sorted(every, key=lambda p: (p.path, p.message)))
     )
 
 
-def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
+def formats_of(formats: Mapping[str, FieldMap], tools: Tools) -> tuple[Format, ...]:
+    """Every format that a file may be of: tightener's own, then those that tightener.yaml describes."""
+    return (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
+
+
+def forced(name: str | None, formats: Sequence[Format]) -> Format | None:
+    """The format of this name. Raises LogError (`unknown-format`)."""
     if name is None:
         return None
     names = [one.name for one in formats]
@@ -149,7 +158,7 @@ def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
     )
 
 
-def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> _Plan:
+def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Plan:
     """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
     found = find(paths)
     problems = list(found.problems)
@@ -178,7 +187,7 @@ def _plan(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> _Plan:
     shared, gone = _shared(con, [known[file.path][0] for file in changed], {file.path for file in (*fresh, *changed)})
     already -= len({file.path for file in found.files} & {file.path for file in shared})
     anew = tuple(sorted((*changed, *shared), key=lambda f: f.path))
-    return _Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
+    return Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
 
 
 def _shared(
