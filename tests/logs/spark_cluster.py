@@ -105,7 +105,7 @@ def summary(cluster: Path) -> str:
     return "{:,} files, {:,} records, {:,} of them duplicates and {:,} rejected".format(*row)
 
 
-def kill_an_executor(of: subprocess.Popen[str], patience: float = 60) -> int:
+def kill_an_executor(of: subprocess.Popen[str], patience: float = 300) -> int:
     """Kill an executor's JVM as soon as it has a Python worker, which is in the middle of a task. Returns its pid."""
     end = time.monotonic() + patience
     while time.monotonic() < end and of.poll() is None:
