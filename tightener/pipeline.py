@@ -63,8 +63,8 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database and brings the usage files up to date; a file that it knows costs nothing."""
-    done = ingest.ingest(
+    """Reads logs into the database; a file that it knows already costs nothing."""
+    return ingest.ingest(
         project.con,
         paths,
         now=now,
@@ -73,8 +73,11 @@ def read_logs(
         force_format=force_format,
         progress=progress,
     )
-    usage_files.refresh(project.con)
-    return done
+
+
+def keep_usage(project: Project) -> int:
+    """Writes the usage files of the days that are out of date; how many these are."""
+    return usage_files.refresh(project.con)
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:
