@@ -64,8 +64,8 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database and brings the usage files up to date; a file that it knows costs nothing."""
-    done = ingest.ingest(
+    """Reads logs into the database; a file that it knows already costs nothing."""
+    return ingest.ingest(
         project.con,
         paths,
         now=now,
@@ -74,8 +74,11 @@ def read_logs(
         force_format=force_format,
         progress=progress,
     )
-    usage_files.refresh(project.con)
-    return done
+
+
+def keep_usage(project: Project) -> int:
+    """Writes the usage files of the days that are out of date; how many these are."""
+    return usage_files.refresh(project.con)
 
 
 def read_logs_on_spark(
@@ -89,7 +92,7 @@ def read_logs_on_spark(
     progress: bool,
 ) -> ingest.IngestReport:
     """The same on a cluster, into usage alone. `master` as Spark names one; `progress`: with Spark's own bar."""
-    done = spark.read(
+    return spark.read(
         partial(spark.connect, master, progress=progress),
         project.con,
         paths,
@@ -99,8 +102,6 @@ def read_logs_on_spark(
         force_format=force_format,
         say=say,
     )
-    usage_files.refresh(project.con)
-    return done
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:

@@ -19,6 +19,7 @@ from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
 
 LOCAL, SPARK = ENGINES = ("local", "spark")
+_BATCH = 50_000  # rows that an export holds at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine:
         done = pipeline.read_logs_on_spark(project, paths, now, engine.master, say, force_format, progress=ctx.progress)
     else:
         done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
+    pipeline.keep_usage(project)
     if ctx.json:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
@@ -100,20 +102,23 @@ def agents(ctx: Context) -> None:
 
 def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime) -> None:
     """tightener export"""
-    database = api.Database(project_of(ctx, asked, now))
+    project = project_of(ctx, asked, now)
     if what != "events" and not asked.agent:
         raise TightenerError(f"whose {what}?", slug="no-agent", hint="say --agent A")
     if what == "usage":
-        table = database.usage(asked.agent, days=asked.days, as_of=asked.as_of)
+        found = pipeline.usage_of(project, asked.agent, asked.days, asked.as_of).to_arrow_reader(_BATCH)
     elif what == "events":
-        table = database.events()
+        found = project.con.sql(query("events")).to_arrow_reader(_BATCH)
     elif what == "comparison":
-        table = database.comparison(
-            asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age
+        found = (
+            api.Database(project)
+            .comparison(asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+            .arrow()
+            .to_reader()
         )
     else:
         raise TightenerError(f"cannot export {what}", slug="unknown-export", hint="usage, events or comparison")
-    rows = table.write(output)
+    rows = api.write(found, output)
     if ctx.json:
         ctx.answer({"schema": "tightener.export/1", "what": what, "path": str(output), "rows": rows})
     elif not ctx.quiet:
