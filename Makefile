@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Spark is half a gigabyte: only its tests need it, and they need Java.
+SPARK := $(if $(shell command -v java),$(VENV)/.spark)
 
 .PHONY: demo test lint bench lock clean
 
@@ -10,7 +12,7 @@ demo: $(READY)
 	@$(BIN)/tightener --config sample_logs/tightener.yaml ingest
 	@$(BIN)/tightener --config sample_logs/tightener.yaml suggest --agent claude-invoice-01
 
-test: $(READY)
+test: $(READY) $(SPARK)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(READY)
@@ -30,9 +32,15 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Needs uv; writes the lock that every other target installs from.
+$(VENV)/.spark: $(READY) requirements-spark.lock
+	@echo "Installing Apache Spark into $(VENV) (first time only) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-spark.lock
+	@touch $@
+
+# Needs uv; writes the locks that every other target installs from.
 lock:
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --quiet -o requirements.lock
+	uv pip compile --group pyproject.toml:spark --universal --generate-hashes --no-emit-index-url --no-annotate --quiet -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) .tightener sample_logs/.tightener

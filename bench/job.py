@@ -80,7 +80,7 @@ def usage(source: Path, folder: Path) -> None:
     """The same, and the usage files of all days."""
     project = pipeline.open_project(MODEST, folder / "ours.duckdb")
     pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
-    pipeline.write_usage(project)
+    pipeline.keep_usage(project)
     project.con.close()
 
 

@@ -51,30 +51,46 @@ class Table:
 
         Text in a CSV is defused (control characters shown, no formulas); Parquet keeps it as it is.
         """
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            if path.suffix == ".parquet":
-                pq.write_table(self.data, temporary)
-            elif path.suffix == ".csv":
-                self._csv(temporary)
-            else:
-                raise TightenerError(
-                    f"cannot tell the format of {path}", slug="unknown-format", hint="name it .parquet or .csv"
-                )
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise TightenerError(f"cannot write {path}: {error.strerror}", slug="unwritable") from error
-        return int(self.data.num_rows)
+        return write(self.data.to_reader(), path)
 
-    def _csv(self, path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.data.column_names)
-            for batch in self.data.to_batches():
-                columns = [batch.column(i).to_pylist() for i in range(batch.num_columns)]
-                for row in zip(*columns, strict=True):
-                    writer.writerow([_cell(value) for value in row])
+
+def write(rows: pa.RecordBatchReader, path: Path) -> int:
+    """The same for rows that come a batch at a time: there may be more than memory holds."""
+    kinds = {".parquet": _parquet, ".csv": _csv}
+    if path.suffix not in kinds:
+        raise TightenerError(
+            f"cannot tell the format of {path}", slug="unknown-format", hint="name it .parquet or .csv"
+        )
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        number = kinds[path.suffix](rows, temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TightenerError(f"cannot write {path}: {error.strerror}", slug="unwritable") from error
+    return number
+
+
+def _parquet(rows: pa.RecordBatchReader, path: Path) -> int:
+    number = 0
+    with pq.ParquetWriter(path, rows.schema) as file:
+        for batch in rows:
+            file.write_batch(batch)
+            number += batch.num_rows
+    return number
+
+
+def _csv(rows: pa.RecordBatchReader, path: Path) -> int:
+    number = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(rows.schema.names)
+        for batch in rows:
+            columns = [column.to_pylist() for column in batch.columns]
+            for row in zip(*columns, strict=True):
+                writer.writerow([_cell(value) for value in row])
+            number += batch.num_rows
+    return number
 
 
 def _cell(value: object) -> object:

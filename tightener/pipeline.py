@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,8 +17,8 @@ import duckdb
 from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
-from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, planned, pruning, store, usage, usage_files
+from tightener.errors import LogError, NoEvidence, PolicyError, TightenerError, VerificationFailed
+from tightener.logs import coverage, ingest, planned, pruning, spark, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
 from tightener.logs.s3.reading import keep
@@ -94,9 +95,43 @@ def read_logs(
     )
 
 
-def write_usage(project: Project) -> int:
-    """Writes the usage files of the days that were read since; how many days that were. No question needs them."""
+def keep_usage(project: Project) -> int:
+    """Writes the usage files of the days that are out of date; how many these are."""
     return usage_files.refresh(project.con)
+
+
+def read_logs_on_spark(
+    project: Project,
+    paths: Sequence[str],
+    now: datetime,
+    master: str | None,
+    say: Callable[[str], None],
+    force_format: str | None = None,
+    *,
+    progress: bool,
+) -> ingest.IngestReport:
+    """The same on a cluster, into usage alone. `master` as Spark names one; `progress`: with Spark's own bar.
+
+    Raises LogError (`spark-sources`) where an object store is named.
+    """
+    local, sources = logs_of(project.config, paths)
+    if sources:
+        raise LogError(
+            "a cluster reads files that all its workers see under one path, not `s3://`",
+            slug="spark-sources",
+            hint="mount the bucket on the workers and name its folder, or read it without --engine",
+        )
+    return spark.read(
+        partial(spark.connect, master, progress=progress),
+        project.con,
+        local,
+        now=now,
+        formats=project.config.formats,
+        tools=project.config.tools,
+        force_format=force_format,
+        say=say,
+        largest=project.config.largest_file,
+    )
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:

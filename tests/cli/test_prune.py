@@ -51,7 +51,9 @@ def without_sessions(value: Any) -> Any:
 
 def questions(base: Path) -> dict[str, Any]:
     asked = [("suggest", "--no-backtest"), ("compare",)]
-    found = {f"{name} {agent}": answer(base, name, "--agent", agent, *more) for name, *more in asked for agent in AGENTS}
+    found = {
+        f"{name} {agent}": answer(base, name, "--agent", agent, *more) for name, *more in asked for agent in AGENTS
+    }
     found["agents"] = answer(base, "agents")
     found["suggest before"] = answer(
         base, "suggest", "--agent", AGENTS[0], "--no-backtest", "--window", "40d", "--as-of", "2026-10-20"

@@ -19,13 +19,19 @@ from tightener.logs.callers import Entry
 from tightener.logs.ingest import IngestReport
 from tightener.pipeline import Project
 
-START = datetime(2026, 9, 1)
+START = datetime(2026, 9, 1)  # noqa: DTZ001 - as the database stores times
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def line(number: int, day: int, **over: Any) -> dict[str, Any]:
     moment = START + timedelta(days=day, minutes=number)
-    base = {"v": 1, "id": f"r{number}-{day}", "time": f"{moment.isoformat()}Z", "agent": "a", "session": f"s{number % 4}"}
+    base = {
+        "v": 1,
+        "id": f"r{number}-{day}",
+        "time": f"{moment.isoformat()}Z",
+        "agent": "a",
+        "session": f"s{number % 4}",
+    }
     done = {"service": "git", "action": "pull", "resource": f"acme/{number % 3}", "decision": "allow"}
     return {**base, **done, "outcome": "success", **over}
 
@@ -40,7 +46,7 @@ def read(of: Project, path: Path, *rows: dict[str, Any], trail: bool = False) ->
         json.dumps({"Records": rows}) if trail else "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
     )
     done = pipeline.read_logs(of, [str(path)], NOW, lambda _: None)
-    pipeline.write_usage(of)
+    pipeline.keep_usage(of)
     return done
 
 

@@ -19,14 +19,16 @@ from tightener.logs import usage_files
 from tightener.logs.limits import Limits
 from tightener.resources import query
 
-START = datetime(2026, 9, 1)
+START = datetime(2026, 9, 1)  # noqa: DTZ001 - as the database stores times
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 KEYS = (
     *("source", "agent", "caller", "counted_for", "service", "action", "resource", "branch", "partial", "outcome"),
     *("decision", "indirect", "suspicious", "mapped"),
 )
 TYPES = [f"{key} BOOLEAN" if key in KEYS[-3:] else f"{key} VARCHAR" for key in KEYS]
-EVENT = f"({', '.join(TYPES)}, time TIMESTAMP, approved_at TIMESTAMP, session VARCHAR, native_id VARCHAR, part USMALLINT)"
+EVENT = (
+    f"({', '.join(TYPES)}, time TIMESTAMP, approved_at TIMESTAMP, session VARCHAR, native_id VARCHAR, part USMALLINT)"
+)
 
 event = st.builds(
     lambda keys, flags, minutes, approved, session, number, part: {
@@ -108,7 +110,7 @@ def write(path: Path, *numbers: int, **over: str) -> None:
 def read(base: Path, *paths: Path, threads: int = 2) -> pipeline.Project:
     project = pipeline.open_project(Config(limits=Limits(threads=threads)), base / "tightener.duckdb")
     pipeline.read_logs(project, [str(path) for path in paths], NOW, lambda _: None)
-    pipeline.write_usage(project)
+    pipeline.keep_usage(project)
     return project
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,16 +15,35 @@ from tightener.logs import pruning
 from tightener.logs.formats import field_map
 from tightener.report import overview, planned
 from tightener.report.progress import progress_printer
+from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
 
+LOCAL, SPARK = ENGINES = ("local", "spark")
+_BATCH = 50_000  # rows that an export holds at a time
 
-def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, now: datetime) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What reads: this machine, or Spark's `master`."""
+
+    name: str
+    master: str | None
+
+
+def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine: Engine, now: datetime) -> None:
     """tightener ingest"""
+    if engine.name not in ENGINES or (engine.master and engine.name != SPARK):
+        wrong = f"there is no engine {engine.name}" if engine.name not in ENGINES else "--master is of Spark"
+        raise TightenerError(wrong, slug="unknown-engine", hint=f"say --engine {SPARK}; engines: {', '.join(ENGINES)}")
     config = ctx.config()
     pipeline.logs_of(config, paths)  # before a database is made
     project = pipeline.open_project(config, ctx.database_of(config))
-    done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
-    pipeline.write_usage(project)
+    if engine.name == SPARK:
+        say = Printer(sys.stderr).line
+        done = pipeline.read_logs_on_spark(project, paths, now, engine.master, say, force_format, progress=ctx.progress)
+    else:
+        done = pipeline.read_logs(project, paths, now, progress_printer(sys.stderr, shown=ctx.progress), force_format)
+    pipeline.keep_usage(project)
     if ctx.json:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
@@ -92,32 +112,49 @@ def agents(ctx: Context) -> None:
 
 def export(ctx: Context, what: str, output: Path, asked: Question, now: datetime) -> None:
     """tightener export"""
-    database = api.Database(project_of(ctx, asked, now))
+    project = project_of(ctx, asked, now)
     if what != "events" and not asked.agent:
         raise TightenerError(f"whose {what}?", slug="no-agent", hint="say --agent A")
     if what == "usage":
-        table = database.usage(asked.agent, days=asked.days, as_of=asked.as_of)
+        found = pipeline.usage_of(project, asked.agent, asked.days, asked.as_of).to_arrow_reader(_BATCH)
     elif what == "events":
-        table = database.events()
+        found = project.con.sql(query("events")).to_arrow_reader(_BATCH)
     elif what == "comparison":
-        table = database.comparison(
-            asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age
+        found = (
+            api.Database(project)
+            .comparison(asked.agent, asked.policy or (), days=asked.days, as_of=asked.as_of, min_age=asked.min_age)
+            .arrow()
+            .to_reader()
         )
     else:
         raise TightenerError(f"cannot export {what}", slug="unknown-export", hint="usage, events or comparison")
-    rows = table.write(output)
+    rows = api.write(found, output)
     if ctx.json:
         ctx.answer({"schema": "tightener.export/1", "what": what, "path": str(output), "rows": rows})
     elif not ctx.quiet:
         ctx.words.line(f"{rows:,} rows written: {output}")
 
 
-def sql(ctx: Context, name: str | None) -> None:
+def sql(ctx: Context, name: str | None, dialect: str | None) -> None:
     """tightener sql"""
+    from tightener.logs import warehouse  # noqa: PLC0415 - sqlglot takes a while to load
+
     names = query_names()
     if name is not None and name not in names:
         raise TightenerError(f"there is no query {name}", slug="unknown-query", hint=f"there are: {', '.join(names)}")
-    if ctx.json:
+    if dialect is not None and (name != "usage" or dialect not in warehouse.DIALECTS):
+        raise TightenerError(
+            f"there is no {name or 'list of queries'} in the dialect {dialect}",
+            slug="unknown-dialect",
+            hint=f"there is usage, in: {', '.join(warehouse.DIALECTS)}",
+        )
+    if dialect is not None:
+        text = warehouse.usage_sql(dialect)
+        if ctx.json:
+            ctx.answer({"schema": "tightener.sql/1", "dialect": dialect, "queries": {"usage": text}})
+        else:
+            sys.stdout.write(text)
+    elif ctx.json:
         ctx.answer({"schema": "tightener.sql/1", "queries": {n: query(n) for n in ([name] if name else names)}})
     else:
         sys.stdout.write(query(name) if name else "\n".join(names) + "\n")

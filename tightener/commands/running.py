@@ -73,7 +73,10 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> tuple[W
             place=publishing.placer(ctx, project, now, shown) if config.publishes else None,
             progress=progress_printer(sys.stderr, shown=ctx.progress),
         )
-        return sequence.run(project, policies, publishing.terms_of(project, asked, now), ends, now), folder
+        week = sequence.run(project, policies, publishing.terms_of(project, asked, now), ends, now)
+        if not dry:
+            pipeline.keep_usage(project)
+        return week, folder
 
 
 @contextmanager

@@ -33,6 +33,13 @@ def ingest(
     plan: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--plan", help="Say what would be read, and what S3 would be asked for. Fetches nothing.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, or spark: for what does not fit one machine; keeps usage alone.")
+    ] = reading.LOCAL,
+    master: Annotated[
+        str | None,
+        typer.Option("--master", help="Spark's master: spark://HOST:7077, yarn, local[4]. Default: as Spark has it."),
+    ] = None,
 ) -> None:
     """Read logs into the database; every file once. Prints the reconciling sum by source."""
     if plan:
@@ -40,7 +47,7 @@ def ingest(
     elif attempt is not None:
         reading.try_file(ctx.obj, attempt, force_format)
     else:
-        reading.ingest(ctx.obj, paths or [], force_format, datetime.now(UTC))
+        reading.ingest(ctx.obj, paths or [], force_format, reading.Engine(engine, master), datetime.now(UTC))
 
 
 def status(ctx: typer.Context) -> None:
@@ -62,10 +69,19 @@ def agents(ctx: typer.Context) -> None:
 
 
 def sql(
-    ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A query's name; none lists them.")] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            "--dialect",
+            help="With usage: over a table of CloudTrail's records that you have in athena, trino, spark, snowflake or "
+            "bigquery, with what makes that table.",
+        ),
+    ] = None,
 ) -> None:
     """Print one of the queries behind every number."""
-    reading.sql(ctx.obj, name)
+    reading.sql(ctx.obj, name, dialect)
 
 
 def export(

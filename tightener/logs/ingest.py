@@ -134,7 +134,7 @@ def ingest(
     never hidden). Files that cannot be read are problems in the report; everything else is read.
     """
     every = formats_of(formats, tools)
-    reading = _Reading(con, every, _forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None), largest)
+    reading = _Reading(con, every, forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None), largest)
     files: list[FileSum] = []
     with Fetcher(con) as fetcher:
         remote = Reading(con, [Bucket(source) for source in sources], fetcher, reading.unknown, _BATCH)
@@ -152,19 +152,23 @@ def ingest(
             progress(Progress(done, total, records, done_bytes, total_bytes))
         if sources and done:
             progress(Progress(done, done, records, done_bytes, done_bytes))
-    reading.problems += (*plan.problems, *remote.problems)
+    problems = (*reading.problems, *plan.problems, *remote.problems)
+    return report(con, replace(plan, already_read=plan.already_read + remote.already_read), files, problems)
+
+
+def report(
+    con: duckdb.DuckDBPyConnection, plan: Plan, files: Sequence[FileSum], problems: Sequence[Problem]
+) -> IngestReport:
+    """What became of a plan whose files were read. Reads its digest files; `problems` lacks those of `files`."""
     digests.read(con, plan.digests)
-    problems = [
-        *reading.problems,
-        *digests.problems(con),
-        *(Problem(one.path, one.problem) for one in files if one.problem),
-    ]
-    problems.sort(key=lambda p: (p.path, p.message))
-    already = plan.already_read + remote.already_read
-    return IngestReport(tuple(files), _by_source(files), already, tuple(problems))
+    every = [*problems, *digests.problems(con), *(Problem(one.path, one.problem) for one in files if one.problem)]
+    return IngestReport(
+        tuple(files), _by_source(files), plan.already_read, tuple(sorted(every, key=lambda p: (p.path, p.message)))
+    )
 
 
-def _forced(name: str | None, formats: Sequence[Format]) -> Format | None:
+def forced(name: str | None, formats: Sequence[Format]) -> Format | None:
+    """The format of this name. Raises LogError (`unknown-format`)."""
     if name is None:
         return None
     names = [one.name for one in formats]

@@ -80,6 +80,8 @@ class Format(Protocol):
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the temporary tables, empty: staged_line, staged_trail, staged_call, and those of stage_tables.sql."""
     con.execute("DROP VIEW IF EXISTS staged_request")
+    con.execute("DROP VIEW IF EXISTS staged_line")  # of a large gateway log it is no Arrow table (formats/whole.py)
+    con.execute("DROP TABLE IF EXISTS temp.gw_great")
     con.register("staged_line", LINE.empty_table())
     con.register("staged_trail", TRAIL.empty_table())
     con.register("staged_call", REQUEST.empty_table())

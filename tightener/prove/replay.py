@@ -7,13 +7,14 @@ request in use loses is lost, whenever it would be lost: now, or when some rule 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import repeat
+from itertools import islice, repeat
 
 import duckdb
 
+from tightener.logs.packed import MANY, Packed
 from tightener.model import AgentPolicy, Box, Effect, Level, Rule
 from tightener.policy.contain import check
 from tightener.policy.decide import Authoriser
@@ -42,7 +43,7 @@ class Exercised:
     Those without evidence either way are among them: they may be needed. They are not counted.
     """
 
-    whole: dict[tuple[str, str], list[tuple[str, str]]] = field(
+    whole: dict[tuple[str, str], Collection[tuple[str, str]]] = field(
         default_factory=dict
     )  # (service, action) -> (resource, branch)
     partial: list[tuple[str, str, str, str, str]] = field(default_factory=list)
@@ -56,7 +57,9 @@ def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
     """Reads the requests from what was collected."""
     found = Exercised()
     every: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-    for service, action, partial, kind, resources, branches, uses in con.execute(query("replay")).fetchall():
+    for service, action, partial, kind, resources, branches, uses in con.execute(
+        query("replay"), {"most": MANY}
+    ).fetchall():
         targets = list(zip(resources, branches if len(branches) > 1 else repeat(branches[0]), strict=False))
         known = every.setdefault((service, action, partial), targets)
         if known is not targets:  # the same was done in two ways
@@ -71,6 +74,23 @@ def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
             found.partial += [(service, action, *target, partial) for target in targets]
         else:
             found.whole[service, action] = targets
+    for service, action, partial in con.execute(
+        "SELECT service, action, partial FROM request WHERE kind IN ('exercised', 'approved', 'no_evidence') "
+        "GROUP BY ALL HAVING count(*) > ? ORDER BY ALL",
+        [MANY],
+    ).fetchall():
+        con.execute(query("replay_many"), {"service": service, "action": action, "partial": partial})
+        requests, uses = con.execute(
+            "SELECT count(*) FILTER (exercised), sum(uses)::BIGINT FROM replayed"
+        ).fetchone() or (0, 0)
+        found.uses += uses
+        found.requests += requests
+        many: Packed[tuple[str, str]] = Packed(con.execute("SELECT resource, branch FROM replayed"), lambda row: row)
+        if partial:
+            found.partial += [(service, action, *target, partial) for target in many]
+        else:
+            found.whole[service, action] = many
+        con.execute("DROP TABLE temp.replayed")
     return found
 
 
@@ -130,11 +150,14 @@ def _moments(old: AgentPolicy, new: AgentPolicy, moment: datetime) -> list[datet
 
 
 def _stricter(
-    before: Authoriser, after: Authoriser, service: str, action: str, targets: Sequence[tuple[str, str]]
+    before: Authoriser, after: Authoriser, service: str, action: str, targets: Iterable[tuple[str, str]]
 ) -> list[Lost]:
     """The requests of one action whose level sinks."""
-    now = after.levels(service, action, targets)
-    doubtful = [(target, level) for target, level in zip(targets, now, strict=True) if level < Level.ALLOWED]
+    rest = iter(targets)
+    doubtful: list[tuple[tuple[str, str], Level]] = []
+    while some := list(islice(rest, MANY)):
+        now = after.levels(service, action, some)
+        doubtful += [(target, level) for target, level in zip(some, now, strict=True) if level < Level.ALLOWED]
     was = before.levels(service, action, [target for target, _ in doubtful])
     return [
         Lost(service, action, *target, old_level, level)

@@ -14,12 +14,11 @@ since what one day repeats a hundred times is one piece of evidence. "Surely" is
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from operator import itemgetter
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from tightener.services.catalogue import rows
@@ -33,7 +32,6 @@ MOST_NEW = 0.1  # of the values of a day, those that no other day has: more are 
 MOST_VALUES = 20  # a longer list is no easier to review than what was granted
 FEWEST_GROWING = 3  # values, before it can be said that new ones keep appearing
 FEWEST_COMMON = 2  # values that make two arguments kin, where they are half of all
-_LAST = chr(0x10FFFF)
 _SEVERAL = re.compile(r"\S\s+\S")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S")  # three words; names of people and places mostly have two
 
@@ -117,19 +115,14 @@ def new(values: Iterable[Seen]) -> tuple[int, int]:
     return days.count(1), sum(days)
 
 
-def again(action: str, values: Sequence[Seen], *, reads: bool) -> list[Argument]:
+def again(action: str, values: Iterable[Seen], *, reads: bool) -> list[Argument]:
     """The arguments of one tool (its values sorted) with what was used on several days; not those with many values."""
     found: list[Argument] = []
-    start = 0
-    while start < len(values):
-        name, equals, _ = values[start].value.partition("=")
-        end = bisect_right(values, name + equals + _LAST, start, key=itemgetter(0)) if equals else start + 1
-        if equals and end - start <= MOST_VALUES:
+    for (name, equals), some in groupby(values, key=lambda one: one.value.partition("=")[:2]):
+        if equals and len(own := list(islice(some, MOST_VALUES + 1))) <= MOST_VALUES:
             cut = len(name) + 1
-            some = (one._replace(value=one.value[cut:]) for one in values[start:end])
-            known = tuple(one for one in some if one.on > 1 and one.session >= 0)
+            known = tuple(one._replace(value=one.value[cut:]) for one in own if one.on > 1 and one.session >= 0)
             found.append(Argument(action, name + equals, reads, known))
-        start = end
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tightener.model import Body, Rule
@@ -15,7 +15,7 @@ from tightener.tighten.moves import RuleMoves
 from tightener.tighten.pieces import UNSURE
 from tightener.tighten.risk import only_reads
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
-from tightener.tighten.segments import Seen, merged
+from tightener.tighten.segments import Seen, pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class _Known:
     """What was worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources."""
 
     covers: dict[tuple[str, tuple[str, ...]], list[Reason] | None] = field(default_factory=dict)
+    pools: dict[tuple[str, tuple[str, ...]], Collection[Seen]] = field(default_factory=dict)
     rolled: dict[tuple[str, str], Heads] = field(default_factory=dict)
     reasons: dict[tuple[str, str], Reason] = field(default_factory=dict)
     targets: tuple[Target, ...] | None = None
@@ -43,7 +44,7 @@ class RuleUse:
 
     rule: Rule
     grants: tuple[Grant, ...]
-    seen: Mapping[tuple[str, str], tuple[Seen, ...]]  # (concrete action, dimension) -> values of what does not move
+    seen: Mapping[tuple[str, str], Collection[Seen]]  # (concrete action, dimension) -> values of what does not move
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
     days_needed: int  # observed days without which nothing is called unexercised
@@ -52,7 +53,7 @@ class RuleUse:
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
     _known: _Known = field(default_factory=_Known, compare=False, repr=False)
 
-    def with_moves(self, moves: RuleMoves, seen: Mapping[tuple[str, str], tuple[Seen, ...]]) -> RuleUse:
+    def with_moves(self, moves: RuleMoves, seen: Mapping[tuple[str, str], Collection[Seen]]) -> RuleUse:
         """The same with other moves, and the values of what does not move then."""
         return replace(self, moves=moves, seen=seen, _known=_Known())
 
@@ -188,34 +189,43 @@ class RuleUse:
             return None
         actions = tuple(grant.action for grant in grants)
         parts = [self.seen.get((action, dimension), ()) for action in actions]
-        pooled = parts[0] if len(parts) == 1 else merged(*parts)
-        if not pooled:
+        every_one = self._pooled(dimension, actions)
+        if not every_one:
             return None
         if (dimension, actions) not in self._known.covers:  # asked again under what it was narrowed to
-            self._known.covers[dimension, actions] = self._cover(dimension, actions, parts, pooled)
+            self._known.covers[dimension, actions] = self._cover(dimension, actions, parts, every_one)
         every = self._known.covers[dimension, actions]
-        found = None if every is None else clipped(every, pooled, granted if granted is not None else ("*",))
+        found = None if every is None else clipped(every, every_one, granted if granted is not None else ("*",))
         if found is None:
             return None
         self._known.reasons.update(((dimension, one.pattern), one) for one in found)
         return tuple(one.pattern for one in found)
 
+    def values(self, dimension: str) -> Collection[Seen]:
+        """The distinct values of what stays, sorted."""
+        return self._pooled(dimension, tuple(dict.fromkeys(g.action for g in self.staying)))
+
+    def _pooled(self, dimension: str, actions: tuple[str, ...]) -> Collection[Seen]:
+        if (dimension, actions) not in self._known.pools:
+            self._known.pools[dimension, actions] = pooled([self.seen.get((a, dimension), ()) for a in actions])
+        return self._known.pools[dimension, actions]
+
     def _cover(
         self,
         dimension: str,
         actions: tuple[str, ...],
-        parts: Sequence[Sequence[Seen]],
-        pooled: Sequence[Seen],
+        parts: Sequence[Collection[Seen]],
+        every_one: Collection[Seen],
     ) -> list[Reason] | None:
         """What covers the values of these actions. What was rolled up for one of them is used again for several."""
         reading = all(only_reads(self.rule.service, action) for action in actions)
         others = tuple(one for one in self.others if reading or not one.reads)  # what was read may not be written so
         try:
             for action, values in zip(actions, parts, strict=True):
-                if (dimension, action) not in self._known.rolled and len(pooled) == sum(map(len, parts)):
+                if (dimension, action) not in self._known.rolled and len(every_one) == sum(map(len, parts)):
                     self._known.rolled[dimension, action] = roll_up(self.rule.service, dimension, values)
-            if len(pooled) < sum(map(len, parts)):  # some value was used by two of them
-                return covered(dimension, roll_up(self.rule.service, dimension, pooled), others)
+            if len(every_one) < sum(map(len, parts)):  # some value was used by two of them
+                return covered(dimension, roll_up(self.rule.service, dimension, every_one), others)
             rolled = [self._known.rolled[dimension, action] for action in actions]
             return covered(dimension, rolled[0] if len(rolled) == 1 else joined(dimension, rolled), others)
         except TooMany:

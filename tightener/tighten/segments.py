@@ -6,14 +6,17 @@ head is the guarded part (docs/policy-semantics.md, section 5.4): listed or left
 
 from __future__ import annotations
 
+import heapq
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+from tightener.logs.packed import MANY
 from tightener.policy.patterns import to_regex
 from tightener.services import shell, sql
 from tightener.services.catalogue import rows
@@ -84,6 +87,32 @@ def merged(*parts: Iterable[Seen]) -> list[Seen]:
                 last = max(old.last, one.last)
                 found[one.value] = Seen(one.value, first.first, last, first.session, old.days | one.days)
     return sorted(found.values())
+
+
+def pooled(parts: Sequence[Collection[Seen]]) -> Collection[Seen]:
+    """The same for parts whose values are sorted and distinct; one by one where they are too many for a list."""
+    if len(parts) == 1:
+        return parts[0]
+    return merged(*parts) if sum(map(len, parts)) <= MANY else _Pooled(parts)
+
+
+class _Pooled(Collection[Seen]):
+    """Several sorted parts as one, gone through without a copy."""
+
+    def __init__(self, parts: Sequence[Collection[Seen]]) -> None:
+        self._parts = parts
+        self._number = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __iter__(self) -> Iterator[Seen]:
+        for _, same in groupby(heapq.merge(*self._parts, key=itemgetter(0)), key=itemgetter(0)):
+            first, *rest = same
+            yield merged([first], rest)[0] if rest else first
+
+    def __contains__(self, one: object) -> bool:
+        return any(one == other for other in self)
 
 
 def runs(service: str, dimension: str, values: Sequence[Seen]) -> Iterator[Run]:

@@ -8,6 +8,7 @@ from itertools import islice
 
 import duckdb
 
+from tightener.logs.packed import MANY, Packed
 from tightener.model import Body, Effect
 from tightener.resources import query
 from tightener.tighten.arguments import Argument, again
@@ -17,7 +18,7 @@ from tightener.tighten.risk import only_reads
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
-from tightener.tighten.segments import Seen, merged
+from tightener.tighten.segments import Seen, pooled
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
@@ -84,30 +85,44 @@ def changes(chosen: Sequence[Suggestion]) -> dict[tuple[str, int], tuple[Body, .
 
 
 def _arguments(
-    comparison: Comparison, seen: Mapping[tuple[int, str, str], tuple[Seen, ...]]
+    comparison: Comparison, seen: Mapping[tuple[int, str, str], Collection[Seen]]
 ) -> Mapping[str, tuple[Argument, ...]]:
     """Service -> what its tools were given again and again, where it is allowed outright."""
-    parts: dict[tuple[str, str], list[tuple[Seen, ...]]] = {}
+    parts: dict[tuple[str, str], list[Collection[Seen]]] = {}
     rules = {rule.index: rule for rule in comparison.policy.rules if rule.effect is Effect.ALLOW}
     for (index, action, dimension), values in seen.items():
         if index in rules and dimension == "resource":
             parts.setdefault((rules[index].service, action), []).append(values)
     found: dict[str, list[Argument]] = {}
     for (service, action), some in parts.items():
-        every = some[0] if len(some) == 1 else merged(*some)
+        every = some[0] if len(some) == 1 else pooled(some)
         found.setdefault(service, []).extend(again(action, every, reads=only_reads(service, action)))
     return {service: tuple(some) for service, some in found.items()}
 
 
-def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], tuple[Seen, ...]]:
+def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], Collection[Seen]]:
     """The values of every (rule, action, dimension), sorted. Whole columns: there may be a hundred thousand."""
     con.execute(query("values"))
     groups = con.execute(
         "SELECT rule, action, dimension, count(*) FROM value_seen GROUP BY ALL ORDER BY ALL"
     ).fetchall()
+    made = partial(tuple.__new__, Seen)  # what Seen._make does, without a call of Python's for each
+    found: dict[tuple[int, str, str], Collection[Seen]] = {}
+    for rule, action, dimension, number in groups:
+        if number > MANY:
+            key = [rule, action, dimension]
+            con.execute(
+                "SELECT value, first_day, last_day, session, days FROM value_seen "
+                "WHERE rule = ? AND action = ? AND dimension = ? ORDER BY value",
+                key,
+            )
+            found[rule, action, dimension] = Packed(con, made)
+            con.execute("DELETE FROM value_seen WHERE rule = ? AND action = ? AND dimension = ?", key)
     columns = con.execute(
         "SELECT value, first_day, last_day, session, days FROM value_seen ORDER BY rule, action, dimension, value"
     ).fetchnumpy()
-    made = partial(tuple.__new__, Seen)  # what Seen._make does, without a call of Python's for each
     seen = map(made, zip(*(column.tolist() for column in columns.values()), strict=True))
-    return {(rule, action, dimension): tuple(islice(seen, number)) for rule, action, dimension, number in groups}
+    for rule, action, dimension, number in groups:
+        if number <= MANY:
+            found[rule, action, dimension] = tuple(islice(seen, number))
+    return found

@@ -27,6 +27,7 @@ _STEP = 1 << 15
 _PIECE = 1 << 20  # a whole number of steps
 _FEW = 50  # one doubtful line in so many: from there on a file is quicker read as text
 _BATCH = 10_000
+_GREAT = 512 << 20  # bytes: the lines of a larger file are not held in memory, but where DuckDB may spill them
 _BREAK = ord("\n")
 
 
@@ -57,6 +58,8 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
         return {}
     macros(con)
     con.execute("SET preserve_insertion_order = true")  # a line's number is its place
+    if len(fit) == 1 and fit[0].size > _GREAT:
+        return _great(con, fit[0])
     with ThreadPoolExecutor(1) as pool:
         counted = pool.map(_breaks, [file.path for file in fit])
         try:
@@ -84,6 +87,33 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
     _runs(con, table)
     con.register("staged_line", table.select(LINE.names).cast(LINE))
     return found
+
+
+def _great(con: duckdb.DuckDBPyConnection, file: LogFile) -> dict[int, Whole]:
+    """The same for one large file (in a batch of its own): its lines are a temporary table."""
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(_breaks, file.path)
+        try:
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE gw_great AS {query('stage_gateway_read')}", {"paths": [file.path]}
+            )
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            return {}
+        breaks = counted.result()
+    doubts = [n for (n,) in con.execute("SELECT rowid + 1 FROM gw_great WHERE NOT sound ORDER BY rowid").fetchall()]
+    number, told = con.execute("SELECT count(*), count(on_behalf_of) FROM gw_great").fetchone() or (0, 0)
+    if breaks.lines != number or not number or len(doubts) * _FEW > number:
+        con.execute("DROP TABLE temp.gw_great")
+        return {}
+    if told:
+        con.execute(f"CREATE TEMP VIEW gw_told AS SELECT *, {file.id} AS file_id FROM gw_great")  # noqa: S608 - a number
+        con.execute(query("stage_gateway_run"))
+        con.execute("DROP VIEW temp.gw_told")
+    columns = ", ".join(name for name in LINE.names if name not in {"file_id", "position"})
+    con.execute("DROP VIEW staged_line")
+    rows = f"SELECT {columns}, {file.id} AS file_id, rowid + 1 AS position FROM gw_great"  # noqa: S608 - our own names
+    con.execute(f"CREATE TEMP VIEW staged_line AS {rows}")
+    return {file.id: Whole(number - len(doubts), tuple(doubts), breaks)}
 
 
 def _runs(con: duckdb.DuckDBPyConnection, table: pa.Table) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import nsmallest
+from itertools import islice
 
 from tightener.tighten.moves import ASK_FIRST, IN_BURSTS, NEW, Move
 from tightener.tighten.rule_use import RuleUse, Target, narrower
@@ -39,7 +39,7 @@ def narrow(
     patterns = pick(targets[0]) if len(targets) == 1 else None
     if patterns is None or not narrower(patterns, granted):
         return []
-    values = {one.value for g in use.staying for one in use.seen.get((g.action, dimension), ())}
+    values = use.values(dimension)
     before = "any" if granted is None else listing(granted)
     plural = "branches" if dimension == "branch" else "resources"
     return [
@@ -52,7 +52,7 @@ def narrow(
                 "before": None if granted is None else list(granted),
                 "after": list(patterns),
                 "distinct_values": len(values),
-                "examples": nsmallest(3, values),
+                "examples": [one.value for one in islice(values, 3)],
                 "patterns": use.because(dimension, patterns),
                 "observed_days": min(g.observed_days for g in use.staying),
             },
