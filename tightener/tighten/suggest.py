@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import duckdb
 
@@ -14,15 +15,22 @@ from tightener.tighten.arguments import Argument, again
 from tightener.tighten.compare import Comparison
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.risk import only_reads
-from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.rule_use import Open, RuleUse
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.segments import Seen, merged
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 
-def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> list[Suggestion]:
-    """Every suggestion about every allow and approval rule that an edit may touch, in document order.
+class Suggested(NamedTuple):
+    """Every suggestion, and what is left as it was granted because it keeps growing; both in document order."""
+
+    every: list[Suggestion]
+    open: list[Open]
+
+
+def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> Suggested:
+    """What every edit kind says about every allow and approval rule that it may touch.
 
     Rules reached through an alias are never edited, deny rules are never dropped or narrowed. `unmoved` are ids of
     moves to approval that will not happen: they are listed, and the others leave room for what they would have moved.
@@ -31,6 +39,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     moved = moves(con, comparison)
     others = _arguments(comparison, seen)
     found: list[Suggestion] = []
+    left: list[Open] = []
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
@@ -60,7 +69,8 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             use = use.without_questions()
         for propose in RULES:
             found.extend(propose(use))
-    return [*found, *deny_floor.propose(comparison.policy, found)]
+        left.extend(use.open())
+    return Suggested([*found, *deny_floor.propose(comparison.policy, found)], left)
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
