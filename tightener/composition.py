@@ -150,9 +150,17 @@ def _text(found: Study, chosen: Sequence[Suggestion]) -> str:
 
 
 def proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
-    """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
+    """Proves the file with these edits, read back from its text.
+
+    With `one` it is that suggestion's turn: only its rule is replayed, and what the edits mean is proved without
+    writing and reading the whole file for each. (Whatever is shown or written in the end is proved as text.)
+    """
     name = found.policy.name
-    new = found.file.rewritten(changes(chosen), additions(chosen)).file.agents[name]
+    new = (
+        found.file.rewritten(changes(chosen), additions(chosen)).file.agents[name]
+        if one is None
+        else found.file.meaning(name, changes(chosen), additions(chosen))
+    )
     only = None
     if one is not None:
         own = boxes(one.rule, one.rule.service)

@@ -75,8 +75,10 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
     """The chosen suggestions and those that they need, in the order of `every`."""
-    wanted = {s.id for s in chosen}
-    wanted.update(required for s in chosen for required in s.requires)
+    required = {one for s in chosen for one in s.requires}
+    if not required and len(chosen) == 1:
+        return list(chosen)  # each is asked about by itself: naming all the others each time would take the longest
+    wanted = required | {s.id for s in chosen}
     return [s for s in every if s.id in wanted]
 
 
