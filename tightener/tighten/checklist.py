@@ -176,6 +176,6 @@ class _Asking:
         if grant.evidence.indirect_uses and grant.evidence.indirect_uses == grant.evidence.uses:
             return "used by services on its behalf, which nobody can be asked about"
         folded = fold_action(rule.service, grant.action)
-        if any((grant.rule.index, folded, one) in self.comparison.blocked for one in ("resource", "branch")):
+        if any((grant.rule.index, folded, one) in self.comparison.partial.blocked for one in ("resource", "branch")):
             return "some of its calls hide what exactly they touched"
         return "used on too much else for anything narrower"

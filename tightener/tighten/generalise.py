@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from tightener.policy.patterns import contains, matches, to_regex
+from tightener.policy.patterns import contains, intersects, matches, to_regex
 from tightener.tighten.arguments import Argument, Held, Kind, hold
 from tightener.tighten.pieces import BY_NAME, EVIDENCED, OPEN, Piece, Why, Witness, pair, two_witnesses, written
 from tightener.tighten.rollup import FEW, Group, Groups, Heads, TooMany, roll_up
@@ -300,6 +300,16 @@ def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[s
     if {one.pattern for _, one in found} == set(granted):
         found = [(granted.index(one.pattern), one) for _, one in found]
     return tuple(one for _, one in sorted(found, key=lambda entry: (entry[0], entry[1].pattern)))
+
+
+def unmasked(every: Sequence[Reason], hidden: Collection[str], granted: Sequence[str]) -> list[Reason]:
+    """The same where values of these arguments (names with the equals sign) are hidden: those stay as granted."""
+    found = [one for one in every if not one.pattern.startswith(tuple(hidden))]
+    for name in sorted(hidden):
+        whole = f"{name}*"
+        stay = [whole] if any(contains(g, whole) for g in granted) else [g for g in granted if intersects(g, whole)]
+        found += [Reason(pattern, Why.HIDDEN, ()) for pattern in stay]
+    return found
 
 
 def staying(every: Sequence[Reason], granted: Sequence[str]) -> dict[str, Reason]:

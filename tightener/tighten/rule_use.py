@@ -9,7 +9,7 @@ from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.arguments import Argument
-from tightener.tighten.generalise import Reason, clipped, covered, staying
+from tightener.tighten.generalise import Reason, clipped, covered, staying, unmasked
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import RuleMoves
 from tightener.tighten.pieces import OPEN, UNSURE
@@ -58,6 +58,7 @@ class RuleUse:
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
     days_needed: int  # observed days without which nothing is called unexercised
+    masked: Mapping[str, frozenset[str]] = field(default_factory=dict)  # folded action -> arguments whose values hide
     moves: RuleMoves = field(default_factory=RuleMoves)
     others: tuple[Argument, ...] = ()  # of the agent's tools of this service, what may be kin to its own
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
@@ -214,6 +215,8 @@ class RuleUse:
             self._known.covers[dimension, actions] = self._cover(dimension, actions, parts, pooled)
         every = self._known.covers[dimension, actions]
         within = granted if granted is not None else ("*",)
+        if every is not None and (hidden := self._masked(dimension, actions)):
+            every = unmasked(every, hidden, within)
         found = None if every is None else clipped(every, pooled, within)
         left = found or staying(every or (), within).values()
         self._known.open[dimension, texts] = [one for one in left if one.why in OPEN]
@@ -221,6 +224,10 @@ class RuleUse:
             return None
         self._known.reasons.update(((dimension, one.pattern), one) for one in found)
         return tuple(one.pattern for one in found)
+
+    def _masked(self, dimension: str, actions: Sequence[str]) -> set[str]:
+        folded = (fold_action(self.rule.service, action) for action in actions)
+        return {name for action in folded for name in self.masked.get(action, ())} if dimension == "resource" else set()
 
     def _cover(
         self,

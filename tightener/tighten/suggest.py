@@ -37,7 +37,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     """
     seen = _seen(con)
     moved = moves(con, comparison)
-    others = _arguments(comparison, seen)
+    others, masked = _arguments(comparison, seen), comparison.partial.masked
     found: list[Suggestion] = []
     left: list[Open] = []
     for rule in comparison.policy.rules:
@@ -51,8 +51,11 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             grants=grants,
             seen={**values, **own.stays},
             frozen=frozenset(
-                (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
+                (action, dimension)
+                for index, action, dimension in comparison.partial.blocked
+                if index == rule.index and (index, action) not in masked
             ),
+            masked={action: names for (index, action), names in masked.items() if index == rule.index},
             window_days=comparison.terms.window.days,
             days_needed=comparison.terms.days_needed,
             moves=own,
