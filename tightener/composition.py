@@ -64,6 +64,9 @@ def _composed(con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str
     if found.job:
         refused = _taking(con, found, refused)
     made = suggest(con, found.comparison, refused)
+    if made.early:
+        refused = {**made.early, **refused}
+        made = suggest(con, found.comparison, refused)
     kept, failed = _proved(found, made.every, refused)
     stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
     if stuck:  # what cannot move stays where it is, and the others leave room for it

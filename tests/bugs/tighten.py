@@ -208,4 +208,18 @@ BUGS = (
         'r"([^=/:\\s]+=).*"',
         "tests/tighten/test_partial.py",
     ),
+    Bug(
+        "what one session deleted waits until the evidence suffices",
+        "tightener/tighten/rule_use.py",
+        "and (len(sessions) > 1 or not all(call.one_session for call in move.calls))",
+        "and bool(sessions)",
+        "tests/tighten/test_asking.py",
+    ),
+    Bug(
+        "a short wildcard is not written out for what should need approval",
+        "tightener/tighten/suggest.py",
+        "if not moving or len(waiting) <= MOST_PATTERNS:",
+        "if not moving or not waiting:",
+        "tests/tighten/test_asking.py",
+    ),
 )

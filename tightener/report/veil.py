@@ -27,7 +27,11 @@ _NO_VALUES = frozenset(
         *("class", "ttl", "calendar", "because", "day"),
     }
 )
-_SAFE = re.compile(r"rejected by .*|it needs [a-z-]+-[0-9a-f]{6}, which is left out", re.DOTALL)
+_SAFE = re.compile(
+    r"rejected by .*|it needs [a-z-]+-[0-9a-f]{6}, which is left out"
+    r"|`[^`]+` would be written out as \d+ actions, none of which .*",
+    re.DOTALL,
+)
 _LOSES = re.compile(r"(?:not together with the others: )?\d+ requests in use would lose their level(?=, such as )")
 _LOOK = "`tightener suggest` says why"
 

@@ -15,7 +15,6 @@ from tightener.logs.usage import bounds, inputs_of
 from tightener.model import AgentPolicy, Effect, Rule, Window
 from tightener.resources import query
 from tightener.services.catalogue import AWS, arn_formats, prefixes
-from tightener.services.semantics import fold_action
 from tightener.tighten.evidence.earlier import earlier
 from tightener.tighten.evidence.judge import Judge, Unused
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions

@@ -11,7 +11,7 @@ from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.arguments import Argument
 from tightener.tighten.generalise import Reason, clipped, covered, staying, unmasked
 from tightener.tighten.grants import Grant, Status
-from tightener.tighten.moves import RuleMoves
+from tightener.tighten.moves import Move, RuleMoves
 from tightener.tighten.pieces import OPEN, UNSURE
 from tightener.tighten.risk import only_reads
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
@@ -275,6 +275,17 @@ class RuleUse:
             target.resources if narrower(target.resources, body.resources) else body.resources,
             target.branches if narrower(target.branches, body.branches) else body.branches,
         )
+
+
+def waits(use: RuleUse, pattern: str, move: Move) -> bool:
+    """Whether a move takes all of an action out of a wildcard, and could wait: several sessions used it."""
+    sessions = {call.session for call in move.calls}
+    return (
+        move.grant.pattern == pattern
+        and move.grant.is_wildcard
+        and move.grant.action in use.moves.whole
+        and (len(sessions) > 1 or not all(call.one_session for call in move.calls))
+    )
 
 
 def name(grant: Grant) -> str:

@@ -15,11 +15,12 @@ from tightener.tighten.arguments import Argument, again
 from tightener.tighten.compare import Comparison
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.risk import only_reads
-from tightener.tighten.rule_use import Open, RuleUse
+from tightener.tighten.rule_use import Open, RuleUse, waits
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.segments import Seen, merged
 from tightener.tighten.suggestion import Edit, Suggestion, compose
+from tightener.tighten.trie import MOST_PATTERNS
 
 
 class Suggested(NamedTuple):
@@ -27,6 +28,7 @@ class Suggested(NamedTuple):
 
     every: list[Suggestion]
     open: list[Open]
+    early: dict[str, str]  # ids of moves to approval that had better wait -> why, and for how long
 
 
 def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> Suggested:
@@ -40,6 +42,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     others, masked = _arguments(comparison, seen), comparison.partial.masked
     found: list[Suggestion] = []
     left: list[Open] = []
+    early: dict[str, str] = {}
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
@@ -70,10 +73,32 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
         if refused:
             found.extend(refused)
             use = use.without_questions()
+        early |= _early(use, values)
         for propose in RULES:
             found.extend(propose(use))
         left.extend(use.open())
-    return Suggested([*found, *deny_floor.propose(comparison.policy, found)], left)
+    return Suggested([*found, *deny_floor.propose(comparison.policy, found)], left, early)
+
+
+def _early(use: RuleUse, values: Mapping[tuple[str, str], tuple[Seen, ...]]) -> dict[str, str]:
+    """Moves that would write out a long wildcard of which nothing else may go yet, with the reason that says so.
+
+    Not what one session alone did, which may have been talked into it.
+    """
+    found: dict[str, str] = {}
+    for pattern in dict.fromkeys(use.rule.body.actions):
+        moving = [(move, one) for move, one in asked(use) if waits(use, pattern, move)]
+        waiting = [g.verdict.suffices for g in use.of_pattern(pattern) if g.verdict and g.verdict.suffices]
+        if not moving or len(waiting) <= MOST_PATTERNS:
+            continue
+        own = use.moves.without([move for move, _ in moving])
+        if not use.with_moves(own, {**values, **own.stays}).listed(pattern):
+            why = (
+                f"`{pattern}` would be written out as {len(use.of_pattern(pattern))} actions, none of which may be taken "
+                f"away yet; proposed again when the evidence suffices, from {min(waiting)} on"
+            )
+            found.update((one.id, why) for _, one in moving)
+    return found
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
