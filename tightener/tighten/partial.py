@@ -1,4 +1,4 @@
-"""Uses of which the log shows only a part: which grants they may have touched, and what of these must not be narrowed."""
+"""Uses of which the log shows only a part: which grants they may have touched, and what must not be narrowed then."""
 
 from __future__ import annotations
 

@@ -94,8 +94,8 @@ def _early(use: RuleUse, values: Mapping[tuple[str, str], tuple[Seen, ...]]) -> 
         own = use.moves.without([move for move, _ in moving])
         if not use.with_moves(own, {**values, **own.stays}).listed(pattern):
             why = (
-                f"`{pattern}` would be written out as {len(use.of_pattern(pattern))} actions, none of which may be taken "
-                f"away yet; proposed again when the evidence suffices, from {min(waiting)} on"
+                f"`{pattern}` would be written out as {len(use.of_pattern(pattern))} actions, none of which may be "
+                f"taken away yet; proposed again when the evidence suffices, from {min(waiting)} on"
             )
             found.update((one.id, why) for _, one in moving)
     return found
