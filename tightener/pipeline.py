@@ -266,7 +266,8 @@ def propose(
     """
     enough(found.comparison)
     no = {**(refused or {}), **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
-    found, kept, left_out = settled(project.con, found, no)
+    found, best = settled(project.con, found, no)
+    kept, left_out = best.kept, best.left_out
     if only:
         kept = with_required(chosen(kept, only), kept)
         left_out = []
@@ -294,6 +295,7 @@ def propose(
             project.con, new, made.origin[new.name], comparison, moves(project.con, comparison), _unmoved(left_out)
         ),
         removes=removed(kept, comparison),
+        open=tuple(best.open),
     )
 
 
