@@ -17,7 +17,7 @@ tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database read
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
 redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
-reports: reports                     # the pages of `tightener run`. Also keep_events, memory_limit, threads, temp_directory
+reports: reports                     # the pages of `tightener run`; more: docs/configuration.md
 """
 
 from __future__ import annotations
