@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tightener import cli, pipeline
+from tightener import api, cli, pipeline
 from tightener.config import Config
 from tightener.logs.limits import Limits
 from tightener.policy import document
@@ -142,8 +142,20 @@ def grow(source: Path, folder: Path) -> None:  # noqa: ARG001
         assert not reached, reached
 
 
+def whole(source: Path, folder: Path) -> None:
+    """Lines to database, usage files, exported usage and proved diff of one agent; DuckDB may take a gigabyte."""
+    project = pipeline.open_project(Config(limits=Limits(memory=1 << 30)), folder / "tightener.duckdb")
+    pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    pipeline.keep_usage(project)
+    agent = "claude-invoice-01"
+    api.write(pipeline.usage_of(project, agent, 90, None).to_arrow_reader(50_000), folder / "usage.parquet")
+    policies = document.load([HERE.parent / "sample_logs" / "policy.yaml"])
+    print(pipeline.propose(project, pipeline.study(project, policies, agent)).diff)
+    project.con.close()
+
+
 JOBS = {"load_gateway": load_gateway, "load_cloudtrail": load_cloudtrail, "ingest": ingest, "suggest": suggest}
-JOBS |= {"usage": usage, "walk": walk, "generalise": generalise, "grow": grow}
+JOBS |= {"usage": usage, "whole": whole, "walk": walk, "generalise": generalise, "grow": grow}
 
 
 def main() -> None:

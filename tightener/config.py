@@ -17,11 +17,8 @@ action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also c
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
-keep_events: 400                     # days; `tightener prune` drops what is older, and keeps its usage
-largest_file: 4GB                    # of one log file, decompressed: no more of it is read
-memory_limit: 4GB                    # of the database; threads: 2 and temp_directory: FOLDER besides
 redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
-reports: reports                     # the folder of the pages that `tightener run` writes
+reports: reports                     # the pages of `tightener run`; more: docs/configuration.md
 """
 
 from __future__ import annotations
@@ -37,11 +34,12 @@ import yaml
 
 from tightener.checked import Checked
 from tightener.errors import ConfigError, Place
+from tightener.logs import limits
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
 from tightener.logs.files import LIMIT
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
-from tightener.logs.limits import LEAST, Limits
+from tightener.logs.limits import Limits
 from tightener.logs.s3.source import Source
 from tightener.model import Aliases
 from tightener.redaction import Redact, Shown
@@ -60,7 +58,6 @@ _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
 _PUBLISH = ("github", "api", "base", "labels", "most_open")
 _REDACT = ("arguments", "resources")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 MOST_OPEN = 10
 LABEL = "tightener"
@@ -189,7 +186,6 @@ class _Reader(Checked):
         for key in ("database", "reports", "temp_directory"):
             if not isinstance(data.get(key), str | None):
                 raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
-        database, reports = data.get("database"), data.get("reports")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
         policy = [base / p for p in self.strings(data.get("policy", []), "policy")]
         return Config(
@@ -198,7 +194,7 @@ class _Reader(Checked):
             policy_of=policy_of,
             logs=tuple(p if "://" in p else str(base / p) for p in self.strings(data.get("logs", []), "logs")),
             sources=Source.several(data.get("sources"), lambda *keys: self.place("sources", *keys)),
-            database=base / database if database else None,
+            database=base / data["database"] if data.get("database") else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},
             covers={
@@ -226,41 +222,11 @@ class _Reader(Checked):
             publish=self._publish(_given(data.get("publish"))),
             redact=self._redact(_given(data.get("redact"))),
             publishes="publish" in data,
-            reports=base / reports if reports else None,
-            keep_events=self._number(data, "keep_events"),
-            largest_file=self._size(data, "largest_file") or LIMIT,
-            limits=Limits(
-                self._memory(data),
-                self._number(data, "threads"),
-                base / data["temp_directory"] if data.get("temp_directory") else None,
-            ),
+            reports=base / data["reports"] if data.get("reports") else None,
+            keep_events=limits.number(data, "keep_events", self.fail),
+            largest_file=limits.size(data, "largest_file", self.fail) or LIMIT,
+            limits=limits.read(data, base, self.fail),
         )
-
-    def _number(self, data: Mapping[str, Any], key: str) -> int | None:
-        value = data.get(key)
-        if value is not None and (type(value) is not int or value < 1):
-            raise self.fail(f"`{key}` must be a whole number from 1, not {value!r}", key)
-        return value
-
-    def _memory(self, data: Mapping[str, Any]) -> int | None:
-        found = self._size(data, "memory_limit")
-        if found is not None and found < LEAST:
-            raise self.fail(
-                f"`memory_limit` is too small: {data['memory_limit']}",
-                "memory_limit",
-                hint=f"at least {LEAST >> 20}MiB are needed",
-            )
-        return found
-
-    def _size(self, data: Mapping[str, Any], key: str) -> int | None:
-        """`4GB` -> bytes, as DuckDB counts them: GB are powers of ten, GiB of two."""
-        value = data.get(key)
-        if value is None:
-            return None
-        said = _SIZE.fullmatch(value) if isinstance(value, str) else None
-        if said is None:
-            raise self.fail(f"`{key}` must be a size such as 4GB, not {value!r}", key, hint="KB, MB, GB or TB")
-        return int(float(said[1]) * (1024 if said[3] else 1000) ** (1 + "KMGT".index(said[2].upper())))
 
     def _publish(self, value: Any) -> Publish:
         value = self.mapping(value, _PUBLISH, "publish")

@@ -81,7 +81,7 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
     return Suggested([*found, *deny_floor.propose(comparison.policy, found)], left, early)
 
 
-def _early(use: RuleUse, values: Mapping[tuple[str, str], tuple[Seen, ...]]) -> dict[str, str]:
+def _early(use: RuleUse, values: Mapping[tuple[str, str], Collection[Seen]]) -> dict[str, str]:
     """Moves that would write out a long wildcard of which nothing else may go yet, with the reason that says so.
 
     Not what one session alone did, which may have been talked into it.
