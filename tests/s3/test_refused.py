@@ -222,6 +222,21 @@ def test_a_role_is_assumed_with_its_external_id(bucket: Server, con) -> None:
     assert "the external id our secret" in problem.message
 
 
+def test_a_profile_reads_or_assumes_the_role(bucket: Server, con, tmp_path: Path, monkeypatch) -> None:
+    put(bucket, FILES)
+    (tmp_path / "config").write_text(
+        "[profile audit]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = x\nregion = eu-west-1\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert run(con, Source(BUCKET, profile="audit")).problems == ()
+    assert all("Credential=AKIAPROFILE" in one.headers["authorization"] for one in bucket.asked)
+    bucket.asked.clear()
+    run(con, Source(BUCKET, profile="audit", role=f"arn:aws:iam::{OWNER}:role/reader"))
+    told = [(one.kind, one.headers["authorization"].partition("Credential=")[2][:11]) for one in bucket.asked]
+    assert told[0] == ("POST", "AKIAPROFILE")
+    assert {who[:4] for kind, who in told[1:]} == {"ASIA"}
+
+
 def test_a_disk_that_is_full(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(bucket, FILES)
     real = Bucket.download
