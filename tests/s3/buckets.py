@@ -35,11 +35,12 @@ def put(server: Server, files: dict[str, bytes], folder: Path | None = None) -> 
 
 
 def content(con: duckdb.DuckDBPyConnection, root: str) -> dict[str, list[tuple[Any, ...]]]:
-    """All tables but the ledger's load times and what is remembered of places; addresses without their root."""
+    """All tables but the ledger's load times, and what depends on the batches; addresses without their root."""
     names = [
         name
         for (name,) in con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND table_name NOT IN ('meta', 'log_file')"
+            "SELECT table_name FROM duckdb_tables() WHERE NOT temporary "
+            "AND table_name NOT IN ('meta', 'log_file', 'stale_day')"
         ).fetchall()
     ]
     ledger = "SELECT * EXCLUDE (read_at) REPLACE (replace(uri, ?, '') AS uri) FROM log_file ORDER BY id"
