@@ -24,7 +24,7 @@ ASSUMED = (
     ("list_ms", 80, "median time of one LIST"),
     ("get_ms", 30, "median time to an object's first byte"),
     ("megabytes", 100, "a second that the network brings in all"),
-    ("fetchers", 16, "objects that are fetched side by side"),
+    ("fetchers", 32, "objects that are fetched side by side"),
     ("ahead", 2_048, "objects that are known, or on their way"),
     ("batch", 4_000, "objects that are read in one go"),
     ("cores", 2, "that read"),

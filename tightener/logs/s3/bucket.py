@@ -12,7 +12,7 @@ from typing import Any
 from tightener.logs.s3.refusal import RefusedError, of_listing, of_reading
 from tightener.logs.s3.source import SCHEME, Source
 
-THREADS = 16  # requests under way at a time
+THREADS = 32  # requests under way at a time: about as many as one process keeps up with
 _TRIES = 5  # of one request by botocore, and of a body that is cut short by us
 _PAUSE = 0.5  # seconds before the second try of a body; twice that before the third, and so on
 _SILENCE = 60  # seconds without a byte that end a try
