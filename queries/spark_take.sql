@@ -1,7 +1,7 @@
 -- question: none; takes what a cluster has read into the database, its usage as that of days whose events were dropped.
 -- grain: that of the tables.
--- inputs: handed_* (spark_handover.sql, of all batches); handed_usage (usage.sql), handed_bursts (usage_bursts.sql) and handed_fresh
---   (spark_fresh.sql) of all of them together; copied (spark_copied.sql); identity_text (spark_identity.sql)
+-- inputs: handed_* (spark_handover.sql, of all batches); handed_usage (spark_usage.sql) and handed_fresh (spark_fresh.sql) of
+--   all of them together; copied (spark_copied.sql); identity_text (spark_identity.sql)
 -- parameters: none
 -- What was refused by which layer (trail_record) goes with the events, as it does when they are dropped.
 
@@ -60,11 +60,8 @@ JOIN taken_identity AS i ON i.caller = h.identity
 ORDER BY ALL;
 
 CREATE OR REPLACE TEMP TABLE taken_usage AS
-SELECT u.* REPLACE (COALESCE(i.identity, k.id, 0) AS caller), b.run_low, b.run_high, b.bursts, b.longest
+SELECT u.* REPLACE (COALESCE(i.identity, k.id, 0) AS caller)
 FROM handed_usage AS u
-JOIN handed_bursts AS b
-    USING (day, source, agent, caller, counted_for, service, action, resource, branch, partial, outcome, decision, indirect,
-           suspicious, mapped)
 LEFT JOIN taken_identity AS i ON i.caller = u.caller
 LEFT JOIN identity_text AS k ON k.caller = u.caller;
 

@@ -7,6 +7,7 @@ import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
@@ -54,7 +55,8 @@ class Frame:
 
     def mapInArrow(self, function, columns: str) -> Frame:  # noqa: N802
         done = list(function(iter(self.table.to_batches())))
-        return Frame(self.session, pa.Table.from_batches(done))
+        schema = None if done else pa.schema([("body", pa.binary())])
+        return Frame(self.session, pa.Table.from_batches(done, schema))
 
     def createOrReplaceTempView(self, name: str) -> None:  # noqa: N802
         self.session.con.register(name, self.table)
@@ -65,6 +67,12 @@ class Frame:
 
     def select(self, *names: str) -> Frame:
         return Frame(self.session, self.table.select(names))
+
+    def limit(self, rows: int) -> Frame:
+        return Frame(self.session, self.table[:rows])
+
+    def toLocalIterator(self):  # noqa: N802
+        return (SimpleNamespace(**row) for row in self.table.to_pylist())
 
     def persist(self) -> Frame:
         return self

@@ -34,7 +34,7 @@ from tightener.resources import query
 from tightener.services.tool_kinds import Tools
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _CHANGED = (
     "has changed since it was read, or shares records with a file that has, and a cluster reads nothing again: usage"
@@ -52,13 +52,6 @@ _HANDED = pa.schema(
     ]
 )
 _ABOUT = ("log_file", "problem", "rejected", "not_use", "holed_day", "run", "identity", "mcp_call", "trail_shown")
-# What is asked of all batches together: table -> query.
-_ASKED = {
-    "copied": "spark_copied",
-    "handed_usage": "usage",
-    "handed_bursts": "usage_bursts",
-    "handed_fresh": "spark_fresh",
-}
 _SPARK = {
     pa.string(): "STRING",
     pa.int64(): "BIGINT",
@@ -160,6 +153,8 @@ def connect(master: str | None, *, progress: bool) -> Iterator[SparkSession]:
         _knock(master)
     known = SparkSession.getActiveSession()
     builder = SparkSession.builder.appName("tightener").config("spark.ui.showConsoleProgress", str(progress).lower())
+    # (else Python would wait for ever for a driver that has run out of memory)
+    builder = builder.config("spark.driver.defaultJavaOptions", "-XX:+ExitOnOutOfMemoryError")
     with _explained("Apache Spark did not start"):
         session = known or (builder.master(master) if master else builder).getOrCreate()
     try:
@@ -257,11 +252,27 @@ def _on_cluster(
         told = pa.concat_tables([known["known_call"], tables["handed_mcp_call"].select(["identity", "request_id"])])
         session.createDataFrame(told).createOrReplaceTempView("told_call")
         session.sql(translated("spark_event")).createOrReplaceTempView("event")
-        for name, text in _ASKED.items():
-            tables[name] = session.sql(translated(text)).toArrow()
+        session.sql(translated("usage")).createOrReplaceTempView("rolled")
+        session.sql(translated("usage_bursts")).createOrReplaceTempView("spread")
+        tables["copied"] = _fetched(session.sql(translated("spark_copied")))
+        tables["handed_usage"] = _fetched(session.sql(translated("spark_usage")))
+        tables["handed_fresh"] = _fetched(session.sql(translated("spark_fresh")))
         return tables
     finally:
         ranked.unpersist()
+
+
+def _fetched(frame: DataFrame) -> pa.Table:
+    """The rows of a frame, which may be many: Spark's driver holds a part of them at a time."""
+    parts = [
+        pa.ipc.open_stream(row.body).read_all() for row in frame.mapInArrow(_bodies, "body BINARY").toLocalIterator()
+    ]
+    return pa.concat_tables(parts) if parts else frame.limit(0).toArrow()
+
+
+def _bodies(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for rows in batches:
+        yield pa.record_batch([pa.array([_packed(pa.Table.from_batches([rows]))], pa.binary())], names=["body"])
 
 
 def translated(name: str) -> str:
