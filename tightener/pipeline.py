@@ -81,10 +81,10 @@ def keep_usage(project: Project) -> int:
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:
-    """Drops the events of a plan and keeps their usage; the bytes that this frees in the database."""
-    freed = pruning.prune(project.con, plan, project.config.owner_of)
+    """Drops the events of a plan and keeps their usage; the bytes that the database takes then."""
+    size = pruning.prune(project.con, plan, project.config.owner_of)
     usage_files.refresh(project.con)
-    return freed
+    return size
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
