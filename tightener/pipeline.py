@@ -135,10 +135,10 @@ def read_logs_on_spark(
 
 
 def prune(project: Project, plan: pruning.Plan) -> int:
-    """Drops the events of a plan and keeps their usage; the bytes that this frees in the database."""
-    freed = pruning.prune(project.con, plan, project.config.owner_of)
+    """Drops the events of a plan and keeps their usage; the bytes that the database takes then."""
+    size = pruning.prune(project.con, plan, project.config.owner_of)
     usage_files.refresh(project.con)
-    return freed
+    return size
 
 
 def plan_logs(project: Project, paths: Sequence[str]) -> planned.PlanReport:

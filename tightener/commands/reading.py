@@ -93,11 +93,11 @@ def prune(ctx: Context, *, dry_run: bool) -> None:
             hint="write `keep_events: 400`, at least the days of the longest --window",
         )
     plan = pruning.plan(project.con, keep)
-    freed = plan.bytes if dry_run else pipeline.prune(project, plan)
+    size = None if dry_run else pipeline.prune(project, plan)
     if ctx.json:
-        ctx.answer(overview.prune_document(plan, keep, freed, dry_run=dry_run))
+        ctx.answer(overview.prune_document(plan, keep, size))
     elif not ctx.quiet:
-        overview.prune_words(ctx.words, plan, keep, freed, dry_run=dry_run)
+        overview.prune_words(ctx.words, plan, keep, size)
 
 
 def agents(ctx: Context) -> None:

@@ -23,7 +23,7 @@ class Plan:
 
     before: date
     days: tuple[tuple[date, int], ...]
-    bytes: int  # about what they take in the database
+    bytes: int  # what the database takes
 
     @property
     def events(self) -> int:
@@ -48,16 +48,13 @@ def plan(con: duckdb.DuckDBPyConnection, keep: int) -> Plan:
     rows = con.execute(
         "SELECT CAST(time AS DATE) AS day, count(*) FROM event WHERE time < ? GROUP BY day ORDER BY day", [before]
     ).fetchall()
-    every = con.execute("SELECT count(*) FROM event").fetchone() or (0,)
-    share = sum(count for _, count in rows) / max(every[0], 1)
-    return Plan(before, tuple(rows), int(_used(con) * share))
+    return Plan(before, tuple(rows), _used(con))
 
 
 def prune(con: duckdb.DuckDBPyConnection, of: Plan, owner_of: OwnerOf) -> int:
-    """Drop the events of a plan, all or none; the bytes that this frees in the database."""
+    """Drop the events of a plan, all or none; the bytes that the database takes then."""
     if not of.days:
-        return 0
-    before = _used(con)
+        return of.bytes
     con.begin()
     try:
         _settle(con, Window(of.days[0][0], of.before - timedelta(days=1)), owner_of)
@@ -77,7 +74,7 @@ def prune(con: duckdb.DuckDBPyConnection, of: Plan, owner_of: OwnerOf) -> int:
         con.rollback()
         raise
     con.execute("CHECKPOINT")
-    return max(before - _used(con), 0)
+    return _used(con)
 
 
 def pruned(con: duckdb.DuckDBPyConnection) -> Pruned | None:

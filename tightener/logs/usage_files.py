@@ -41,6 +41,8 @@ def refresh(con: duckdb.DuckDBPyConnection) -> int:
         return 0
     if not place.exists():
         con.execute("INSERT INTO stale_day SELECT DISTINCT CAST(time AS DATE) FROM logged")
+    if con.execute("SELECT 1 FROM stale_day LIMIT 1").fetchone() is None:
+        return 0
     days = con.execute(query("usage_days")).fetchall()
     with _private():
         for chunk in chunks(days):

@@ -232,32 +232,36 @@ LOST = (
 )
 
 
-def prune_document(plan: pruning.Plan, keep: int, freed: int, *, dry_run: bool) -> dict[str, Any]:
-    """`tightener.prune/1`."""
+def prune_document(plan: pruning.Plan, keep: int, after: int | None) -> dict[str, Any]:
+    """`tightener.prune/1`. `after` are the bytes that the database takes now; None = nothing was done."""
     return {
         "schema": "tightener.prune/1",
-        "dry_run": dry_run,
+        "dry_run": after is None,
         "keep_events": keep,
         "kept_since": plan.before.isoformat(),
         "events": plan.events,
-        "bytes": freed,
+        "bytes_before": plan.bytes,
+        "bytes_after": after,
         "days": [{"day": day.isoformat(), "events": events} for day, events in plan.days],
         "no_longer_shown": list(LOST) if plan.days else [],
     }
 
 
-def prune_words(out: Printer, plan: pruning.Plan, keep: int, freed: int, *, dry_run: bool) -> None:
+def prune_words(out: Printer, plan: pruning.Plan, keep: int, after: int | None) -> None:
     """`tightener prune` for people."""
     if not plan.days:
         out.line(f"nothing to drop: no event is older than {plan.before} (keep_events: {keep})")
         return
     days = f"{count(len(plan.days), 'day')}, {plan.days[0][0]} to {plan.days[-1][0]}"
-    about = "about " if dry_run else ""
-    done = "would be dropped" if dry_run else "dropped"
-    out.line(f"{count(plan.events, 'event')} of {days}, {done} (keep_events: {keep}); {about}{size(freed)} freed")
+    done = "would be dropped" if after is None else "dropped"
+    out.line(f"{count(plan.events, 'event')} of {days}, {done} (keep_events: {keep})")
+    now = "" if after is None else f", {size(after)} now"
+    out.line(f"the database takes {size(plan.bytes)}{now}")
+    if after is not None and after >= plan.bytes:
+        out.line("that is no less: where a day repeats few requests, their usage is as long as the events")
     out.line("their usage is kept: statuses, counts, days, first and last uses stay as they are")
     out.line()
-    out.line("What can no longer be shown" if not dry_run else "What could no longer be shown", style="bold")
+    out.line("What could no longer be shown" if after is None else "What can no longer be shown", style="bold")
     for text in LOST:
         out.line(f"- {text}")
 
