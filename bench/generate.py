@@ -2,6 +2,7 @@
 
     python bench/generate.py gateway 1000000 OUT.jsonl    gateway lines (format v1): 3 agents, 90 days, 1 % duplicates
     python bench/generate.py cloudtrail 100000 OUTDIR     CloudTrail records, gzip files in AWS's folder layout
+    python bench/generate.py distinct 1000000 OUT.jsonl   gateway lines of one agent, each on another resource
 
 Seeded: equal arguments give equal records. Lines are put together as text, since building and dumping a million
 dictionaries would take longer than what is to be measured.
@@ -37,7 +38,11 @@ SESSION_LINES = 40  # lines of one agent's run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for name, out in (("gateway", "file to write"), ("cloudtrail", "folder to write into")):
+    for name, out in (
+        ("gateway", "file to write"),
+        ("cloudtrail", "folder to write into"),
+        ("distinct", "file to write"),
+    ):
         kind = kinds.add_parser(name)
         kind.add_argument("count", type=_count, help="how many lines or records")
         kind.add_argument("out", type=Path, help=out)
@@ -45,6 +50,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.kind == "gateway":
         gateway(given.count, given.out, given.seed)
+    elif given.kind == "distinct":
+        distinct(given.count, given.out)
     else:
         cloudtrail(given.count, given.out, given.seed)
     print(f"{given.count:,} records in {given.out}", file=sys.stderr)
@@ -143,6 +150,20 @@ def _gateway_end(number: int, chance: random.Random) -> str:
         return ',"decision":"allow"'
     code = ("NoSuchKey", "ThrottlingException", "AccessDenied")[number % 3]
     return f',"decision":"allow","outcome":"error","error_code":"{code}"'
+
+
+def distinct(count: int, out: Path) -> None:
+    """Writes `count` lines of one agent, no two on the same resource."""
+    with out.open("w", encoding="utf-8", newline="\n") as file:
+        for number in range(count):
+            moment = _moment(number * DAYS * DAY_MS // count)
+            action, folder = ("s3:GetObject", "raw") if number % 3 else ("s3:PutObject", "processed")
+            file.write(
+                f'{{"v":1,"id":"01K9{number:09d}","time":"{moment}","agent":"{AGENTS[0]}",'
+                f'"session":"run-{number // SESSION_LINES:06d}","service":"aws","action":"{action}",'
+                f'"resource":"arn:aws:s3:::invoice-data/{folder}/2026/{number % 12 + 1:02d}/inv-{number}.pdf",'
+                '"decision":"allow","outcome":"success"}\n'
+            )
 
 
 # -- CloudTrail -------------------------------------------------------------------------------------------------------

@@ -15,14 +15,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tightener import cli, pipeline
+from tightener import api, cli, pipeline
 from tightener.config import Config
+from tightener.logs.limits import Limits
 from tightener.policy import document
 from tightener.services.catalogue import expand
 from tightener.tighten.generalise import generalise as patterns
 from tightener.tighten.segments import Seen
 
 HERE = Path(__file__).resolve().parent
+MODEST = Config(limits=Limits(memory=512 << 20))  # else DuckDB keeps as much of the database in memory as there is
 GATEWAY = {
     "v": "INTEGER", "id": "VARCHAR", "time": "TIMESTAMPTZ", "agent": "VARCHAR", "session": "VARCHAR",
     "on_behalf_of": "VARCHAR", "credential": "VARCHAR", "service": "VARCHAR", "action": "VARCHAR",
@@ -69,8 +71,16 @@ def load_cloudtrail(source: Path, folder: Path) -> None:
 
 def ingest(source: Path, folder: Path) -> None:
     """Everything on: ledger, duplicates, mapping, outcome classes."""
-    project = pipeline.open_project(Config(), folder / "ours.duckdb")
+    project = pipeline.open_project(MODEST, folder / "ours.duckdb")
     pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    project.con.close()
+
+
+def usage(source: Path, folder: Path) -> None:
+    """The same, and the usage files of all days."""
+    project = pipeline.open_project(MODEST, folder / "ours.duckdb")
+    pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    pipeline.keep_usage(project)
     project.con.close()
 
 
@@ -132,8 +142,20 @@ def grow(source: Path, folder: Path) -> None:  # noqa: ARG001
         assert not reached, reached
 
 
+def whole(source: Path, folder: Path) -> None:
+    """Lines to database, usage files, exported usage and proved diff of one agent; DuckDB may take a gigabyte."""
+    project = pipeline.open_project(Config(limits=Limits(memory=1 << 30)), folder / "tightener.duckdb")
+    pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
+    pipeline.keep_usage(project)
+    agent = "claude-invoice-01"
+    api.write(pipeline.usage_of(project, agent, 90, None).to_arrow_reader(50_000), folder / "usage.parquet")
+    policies = document.load([HERE.parent / "sample_logs" / "policy.yaml"])
+    print(pipeline.propose(project, pipeline.study(project, policies, agent)).diff)
+    project.con.close()
+
+
 JOBS = {"load_gateway": load_gateway, "load_cloudtrail": load_cloudtrail, "ingest": ingest, "suggest": suggest}
-JOBS |= {"walk": walk, "generalise": generalise, "grow": grow}
+JOBS |= {"usage": usage, "whole": whole, "walk": walk, "generalise": generalise, "grow": grow}
 
 
 def main() -> None:

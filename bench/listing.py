@@ -1,11 +1,11 @@
 """Simulates listing a trail's bucket and fetching its objects, for buckets that are too large to try (docs/scale.md).
 
-    python bench/listing.py [--objects N] [--accounts N] [--regions N] [--days N] [--fetchers N] [--cores N] [...]
+    python bench/listing.py [--objects N] [--fetchers N] [--cores N] [...]
 
-Nothing is contacted. A folder is one account, region and day; its pages are listed one after the other, the objects of a
-page are fetched by `--fetchers` side by side and read by `--cores`, and no page is listed while more than `--ahead`
-objects wait to be read. What is assumed of S3 and of the machine are the options, and they are printed. Of many equal
-folders only `--sample` are simulated, and the rest is in proportion: so the answer is that of the steady state.
+Nothing is contacted. The loop is the program's own (logs/s3): one thread lists pages, keeps `--ahead` objects known or
+on their way, takes them in order, and reads a batch of them with all cores while the others arrive. What is assumed of
+S3 and of the machine are the options, and they are printed. Only the first `--sample` objects are simulated, and the
+rest is in proportion: the answer is that of the steady state.
 """
 
 from __future__ import annotations
@@ -13,70 +13,63 @@ from __future__ import annotations
 import argparse
 import heapq
 import random
+from collections import deque
 from dataclasses import dataclass
 
 ASSUMED = (
     ("objects", 100_000_000, "log files in the bucket"),
-    ("days", 365, "that they cover"),
-    ("accounts", 200, "of the organisation"),
-    ("regions", 17, "of each account"),
     ("kilobytes", 12, "mean size of an object, compressed"),
-    ("records", 25, "mean number of records of an object"),
-    ("page", 1_000, "keys that one answer to LIST holds at most"),
+    ("records", 40, "mean number of records of an object"),
+    ("page", 1_000, "keys of one answer to LIST"),
     ("list_ms", 80, "median time of one LIST"),
     ("get_ms", 30, "median time to an object's first byte"),
     ("megabytes", 100, "a second that the network brings in all"),
     ("fetchers", 16, "objects that are fetched side by side"),
+    ("ahead", 2_048, "objects that are known, or on their way"),
+    ("batch", 4_000, "objects that are read in one go"),
     ("cores", 2, "that read"),
-    ("speed", 100_000, "records that one core reads in a second"),
-    ("ahead", 4_000, "objects that may be known and not yet read"),
-    ("sample", 3_000, "folders that are simulated"),
+    ("speed", 65_000, "records that one core reads in a second"),
+    ("sample", 400_000, "objects that are simulated"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Seconds from the first LIST to the last record; requests; the most objects known and not read at one time."""
+    """Seconds in all, and of them those with nothing to do but wait for a LIST, for an object, and those of reading."""
 
     seconds: float
+    listing: float
+    waiting: float
+    reading: float
     lists: int
-    gets: int
-    waiting: int
-    listing: float  # seconds in which a LIST was under way
-    reading: float  # seconds of core
 
 
 def simulate(given: argparse.Namespace, chance: random.Random) -> Outcome:
-    """`given` has an integer for each name of ASSUMED; only its folders `sample` are gone through."""
-    folders = given.accounts * given.regions * given.days
-    each, rest = divmod(given.objects, folders)
-    fetchers, cores = [0.0] * given.fetchers, [0.0] * given.cores
-    unread: list[float] = []  # when each known object will have been read
-    now = listing = reading = 0.0
-    lists = gets = waiting = 0
+    """`given` has an integer for each name of ASSUMED; only `sample` objects are gone through."""
+    fetchers = [0.0] * given.fetchers  # when each is free again
+    coming: deque[tuple[float, float]] = deque()  # when an object is there, and its share of the mean size
+    now = listing = waiting = reading = held = work = 0.0
+    lists = known = page = 0
     network = given.megabytes * 1024 / given.fetchers  # kilobytes a second for one of them
-    for folder in range(min(given.sample, folders)):
-        left = each + (folder * folders // min(given.sample, folders) < rest)
-        while True:
-            while unread and (unread[0] <= now or len(unread) > given.ahead):
-                now = max(now, heapq.heappop(unread))
-            taken = chance.lognormvariate(0, 0.4) * given.list_ms / 1000
-            now, listing, lists = now + taken, listing + taken, lists + 1
-            for _ in range(min(left, given.page)):
-                size = chance.lognormvariate(-0.5, 1)  # of the mean 1: most are small, a few are large
-                wait = chance.lognormvariate(0, 0.4) * given.get_ms / 1000 + size * given.kilobytes / network
-                fetched = max(now, heapq.heappop(fetchers)) + wait
-                heapq.heappush(fetchers, fetched)
-                work = size * given.records / given.speed
-                end = max(fetched, heapq.heappop(cores)) + work
-                heapq.heappush(cores, end)
-                heapq.heappush(unread, end)
-                gets, reading = gets + 1, reading + work
-            waiting = max(waiting, len(unread))
-            left -= min(left, given.page)
-            if not left:
-                break
-    return Outcome(max(now, *cores), lists, gets, waiting, listing, reading)
+    while coming or known < given.sample:
+        while len(coming) < given.ahead and known < given.sample:
+            if not page:
+                taken = chance.lognormvariate(0, 0.4) * given.list_ms / 1000
+                now, listing, lists, page = now + taken, listing + taken, lists + 1, given.page
+            size = chance.lognormvariate(-0.5, 1)  # of the mean 1: most are small, a few are large
+            taken = chance.lognormvariate(0, 0.4) * given.get_ms / 1000 + size * given.kilobytes / network
+            there = max(now, heapq.heappop(fetchers)) + taken
+            heapq.heappush(fetchers, there)
+            coming.append((there, size))
+            known, page = known + 1, page - 1
+        there, size = coming.popleft()
+        waiting += max(0.0, there - now)
+        now = max(now, there)
+        held, work = held + 1, work + size
+        if held == given.batch or not coming:
+            taken = work * given.records / given.speed / given.cores
+            now, reading, held, work = now + taken, reading + taken, 0, 0.0
+    return Outcome(now, listing, waiting, reading, lists)
 
 
 def main() -> None:
@@ -87,16 +80,13 @@ def main() -> None:
     given = options.parse_args()
     for name, _, what in ASSUMED:
         print(f"{getattr(given, name):>14,}  {what}")
-    found = simulate(given, random.Random(1))  # noqa: S311 - a simulation
-    folders = given.accounts * given.regions * given.days
-    times = folders / min(given.sample, folders)
-    hours = found.seconds * times / 3600
-    print(f"\n{hours:14,.1f}  hours for {given.objects:,} objects in {folders:,} folders")
-    print(f"{found.listing / found.seconds:14.0%}  of them with a LIST under way")
-    print(f"{found.reading / found.seconds / given.cores:14.0%}  of the cores' time spent reading")
+    found = simulate(given, random.Random(1))
+    times = given.objects / given.sample
+    print(f"\n{found.seconds * times / 3600:14,.1f}  hours for {given.objects:,} objects")
+    for part, what in ((found.listing, "listing"), (found.waiting, "waiting for objects"), (found.reading, "reading")):
+        print(f"{part / found.seconds:14.0%}  of them {what}")
     print(f"{found.lists * times:14,.0f}  LIST requests")
-    print(f"{found.gets * times:14,.0f}  GET requests")
-    print(f"{found.waiting:14,}  objects known and not yet read, at most")
+    print(f"{given.objects:14,}  GET requests")
 
 
 if __name__ == "__main__":

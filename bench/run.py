@@ -34,6 +34,7 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=1_000_000, help="gateway lines")
     options.add_argument("--records", type=int, default=200_000, help="CloudTrail records")
     options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--own", type=int, default=1_000_000, help="lines of one agent, no two on the same resource")
     options.add_argument("--resources", type=int, default=10_000_000, help="different resources of one agent")
     options.add_argument("--events", type=int, default=1_000_000, help="of the log that grows")
     asked = options.parse_args()
@@ -41,9 +42,10 @@ def main() -> None:
     figures = []
     with tempfile.TemporaryDirectory(prefix="tightener-bench-") as folder:
         base = Path(folder)
-        lines, trail = base / "gateway.jsonl", base / "trail"
+        lines, trail, own = base / "gateway.jsonl", base / "trail", base / "own.jsonl"
         _generate("gateway", asked.lines, lines)
         _generate("cloudtrail", asked.records, trail)
+        _generate("distinct", asked.own, own)
         for what, baseline, theirs, ours, source in (
             (f"{asked.lines:,} gateway lines -> printed diff", "typed load", "load_gateway", "suggest", lines),
             (
@@ -52,6 +54,13 @@ def main() -> None:
                 "load_cloudtrail",
                 "ingest",
                 trail,
+            ),
+            (
+                f"{asked.own:,} different resources, logged -> usage and diff",
+                "typed load",
+                "load_gateway",
+                "whole",
+                own,
             ),
         ):
             pairs = [(_measure(theirs, source), _measure(ours, source)) for _ in range(asked.runs)]

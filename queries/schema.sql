@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL
 -- grain: one log file as it was read. `id` is given in reading order.
 CREATE TABLE IF NOT EXISTS log_file (
     id          INTEGER PRIMARY KEY,
-    uri         VARCHAR NOT NULL,          -- absolute path
+    uri         VARCHAR NOT NULL,          -- absolute path, or s3://BUCKET/KEY
     format      VARCHAR NOT NULL,          -- name in FORMATS, or the field map's name
     source      VARCHAR NOT NULL,          -- 'gateway', 'cloudtrail', or the field map's name
     size        BIGINT NOT NULL,           -- bytes on disk
@@ -194,6 +194,15 @@ CREATE TABLE IF NOT EXISTS digest_entry (
 
 -- grain: log file as it lies on disk -> sha256 of its decompressed bytes.
 CREATE TABLE IF NOT EXISTS log_content (digest VARCHAR PRIMARY KEY, content VARCHAR NOT NULL);
+
+-- grain: object in S3 that could not be read, or prefix that was not listed to its end: days that are not whole for that.
+CREATE TABLE IF NOT EXISTS unread (
+    uri         VARCHAR PRIMARY KEY,
+    listing     BOOLEAN NOT NULL,          -- a prefix
+    source      VARCHAR NOT NULL,          -- of the log that it is or holds; '' = it may be any
+    first_day   DATE NOT NULL, last_day DATE NOT NULL,
+    reason      VARCHAR NOT NULL
+);
 
 -- grain: agent and one granted (rule, action) text: the last log day known when the database first saw it.
 CREATE TABLE IF NOT EXISTS first_seen (

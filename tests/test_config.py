@@ -128,6 +128,13 @@ def test_a_principal_of_two_agents_is_nobody_s(tmp_path: Path) -> None:
     assert found.owner_of(Identity(role="arn:aws:iam::2:role/c")) == Owner()
 
 
+@pytest.mark.parametrize(("said", "bytes_"), [("512MiB", 512 << 20), ("1.5GB", 1_500_000_000), ("7 kb", 7000)])
+def test_sizes(tmp_path: Path, said: str, bytes_: int) -> None:
+    assert load(tmp_path, f"largest_file: {said}\n").largest_file == bytes_
+    with pytest.raises(ConfigError, match="`largest_file` must be a size such as 4GB, not 5"):
+        load(tmp_path, "largest_file: 5\n")
+
+
 def test_an_entry_is_a_pattern_or_a_mapping(tmp_path: Path) -> None:
     text = """\
 agents:

@@ -21,7 +21,8 @@ ROOMS: dict[str, set[str]] = {
     "tighten": {"policy", "services", "logs", "model", "errors", "resources"},
     "iam": {"policy", "services", "model", "errors", "resources"},
     "prove": {"policy", "services", "logs", "model", "errors", "resources"},
-    "config": {"redaction", "policy", "services", "logs", "model", "errors", "resources"},
+    "checked": {"errors"},
+    "config": {"checked", "redaction", "policy", "services", "logs", "model", "errors", "resources"},
     "decided": {"config", "policy", "services", "model", "errors"},
     "results": {"prove", "tighten", "iam", "policy", "logs", "model", "errors"},
     "report": {

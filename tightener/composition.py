@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -15,25 +15,35 @@ from tightener.results import Study
 from tightener.services.semantics import fold_action
 from tightener.tighten.compare import Draft, compare
 from tightener.tighten.owners import assign, reassigned, remember
+from tightener.tighten.rule_use import Open
 from tightener.tighten.suggest import changes, suggest, with_required
 from tightener.tighten.suggestion import Suggestion, additions
 
 _ROUNDS = 8  # a proposal has settled after one or two
 
 
-def settled(
-    con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, str]
-) -> tuple[Study, list[Suggestion], list[tuple[Suggestion, str]]]:
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The suggestions that were proved and hold together, in document order; the others, with the reason; and what is
+    left as it was granted because it keeps growing."""
+
+    kept: list[Suggestion]
+    left_out: list[tuple[Suggestion, str]]
+    open: list[Open]
+
+
+def settled(con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, str]) -> tuple[Study, Composed]:
     """The suggestions that a second run would have nothing to add to, and the comparison that they rest on.
 
     Narrowing a rule can move uses to it or away from it, where several rules grant the same. So the comparison is made
     again as if the proposal were in force, until that changes nothing any more.
 
-    In: `refused` are ids of suggestions that are not to be made, each with its reason. Out: also what was left out.
+    In: `refused` are ids of suggestions that are not to be made, each with its reason.
     """
-    kept, left_out = _composed(con, found, refused)
-    for _ in range(_ROUNDS if found.comparison.contested and kept else 0):
-        made, policy, terms = found.file.rewritten(changes(kept), additions(kept)), found.policy, found.comparison.terms
+    best = _composed(con, found, refused)
+    for _ in range(_ROUNDS if found.comparison.contested and best.kept else 0):
+        made = found.file.rewritten(changes(best.kept), additions(best.kept))
+        policy, terms = found.policy, found.comparison.terms
         text, origin = made.file.text, made.origin[policy.name]
         new = made.file.agents.get(found.policy.name)
         if new is None:
@@ -43,25 +53,29 @@ def settled(
         if not reassigned(con):
             break
         again = replace(found, comparison=compare(con, policy, terms, Draft(new, origin, found.comparison)))
-        more, out = _composed(con, again, refused)
-        if _text(again, more) == text:
+        more = _composed(con, again, refused)
+        if _text(again, more.kept) == text:
             break
-        found, kept, left_out = again, more, out
-    return found, kept, left_out
+        found, best = again, more
+    return found, best
 
 
-def _composed(
-    con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, str]
-) -> tuple[list[Suggestion], list[tuple[Suggestion, str]]]:
-    """The suggestions that were proved and hold together, in document order, and the others, with the reason."""
+def _composed(con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, str]) -> Composed:
     if found.job:
         refused = _taking(con, found, refused)
-    kept, failed = _proved(found, suggest(con, found.comparison, refused), refused)
+    made = suggest(con, found.comparison, refused)
+    if made.early:
+        refused = {**made.early, **refused}
+        made = suggest(con, found.comparison, refused)
+    kept, failed = _proved(found, made.every, refused)
     stuck = {one.id: reason for one, reason in failed if one.moved and one.id not in refused}
     if stuck:  # what cannot move stays where it is, and the others leave room for it
         out = {**refused, **stuck}
-        kept, failed = _proved(found, suggest(con, found.comparison, out), out)
-    return (kept, failed) if not kept or not _reason(found, kept) else _one_by_one(found, kept, failed)
+        made = suggest(con, found.comparison, out)
+        kept, failed = _proved(found, made.every, out)
+    if kept and _reason(found, kept):
+        kept, failed = _one_by_one(found, kept, failed)
+    return Composed(kept, failed, made.open)
 
 
 def _taking(con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, str]) -> dict[str, str]:
@@ -69,7 +83,7 @@ def _taking(con: duckdb.DuckDBPyConnection, found: Study, refused: Mapping[str, 
     out = dict(refused)
     while more := {
         one.id: "asked about once the job is an agent of its own"
-        for one in suggest(con, found.comparison, out)
+        for one in suggest(con, found.comparison, out).every
         if one.id not in out and (one.moved or one.edit.deny is not None)
     }:
         out |= more
@@ -139,9 +153,17 @@ def _text(found: Study, chosen: Sequence[Suggestion]) -> str:
 
 
 def proof(found: Study, chosen: Sequence[Suggestion], one: Suggestion | None = None) -> Proof:
-    """Proves the file with these edits, read back from its text. With `one`, only its rule is replayed."""
+    """Proves the file with these edits, read back from its text.
+
+    With `one` it is that suggestion's turn: only its rule is replayed, and what the edits mean is proved without
+    writing and reading the whole file for each. (Whatever is shown or written in the end is proved as text.)
+    """
     name = found.policy.name
-    new = found.file.rewritten(changes(chosen), additions(chosen)).file.agents[name]
+    new = (
+        found.file.rewritten(changes(chosen), additions(chosen)).file.agents[name]
+        if one is None
+        else found.file.meaning(name, changes(chosen), additions(chosen))
+    )
     only = None
     if one is not None:
         own = boxes(one.rule, one.rule.service)

@@ -2,6 +2,7 @@
 
 policy: policies/            # a file, a folder, or a list of them
 logs: [logs/gateway, logs/AWSLogs]
+sources: [{bucket: acme-trail, since: 2026-06-01}]  # logs in S3: docs/s3.md
 agents:
   claude-invoice-01: {principals: ["arn:aws:iam::123456789012:role/claude-invoice-01"]}
   claude-ops-02: {principals: [{session_name: "ops-*", role: "arn:aws:iam::123456789012:role/shared"}]}
@@ -16,15 +17,12 @@ action_aliases: {stripe: {write: [create, update]}}  # what `thing:write` also c
 tools: {my_runner: {shell: cmd}}     # tools of which a shell or a database reads an argument; {} = none does
 formats: {edge-proxy: {...}}         # field maps for other gateways' logs: docs/field-maps.md
 publish: {github: acme/policies}     # where pull requests go; default: branches of the local repository
-keep_events: 400                     # days; `tightener prune` drops what is older, and keeps its usage
-memory_limit: 4GB                    # of the database; threads: 2 and temp_directory: FOLDER besides
 redact: {arguments: hash, resources: show}  # logged values in what goes out: docs/redaction.md
-reports: reports                     # the folder of the pages that `tightener run` writes
+reports: reports                     # the pages of `tightener run`; more: docs/configuration.md
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,11 +32,15 @@ from typing import Any
 
 import yaml
 
+from tightener.checked import Checked
 from tightener.errors import ConfigError, Place
+from tightener.logs import limits
 from tightener.logs.callers import KEYS, Entry, Identity, Owner, owner
+from tightener.logs.files import LIMIT
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.jobs import JOB_KEYS, NAME, Started, names
-from tightener.logs.limits import LEAST, Limits
+from tightener.logs.limits import Limits
+from tightener.logs.s3.source import Source
 from tightener.model import Aliases
 from tightener.redaction import Redact, Shown
 from tightener.services.observe import data_types
@@ -47,8 +49,8 @@ from tightener.services.tool_kinds import KINDS, Tools
 FILE_NAME = "tightener.yaml"
 _TOP = (
     *("policy", "logs", "database", "agents", "covers", "data_events", "exceptions", "rejected", "action_aliases"),
-    *("tools", "formats", "publish", "redact", "reports"),
-    *("keep_events", "memory_limit", "threads", "temp_directory"),
+    *("tools", "formats", "publish", "redact", "reports", "sources"),
+    *("keep_events", "memory_limit", "threads", "temp_directory", "largest_file"),
 )
 _AGENT = ("policy", "principals", "jobs")
 _SAID = ("reason", "owner", "until")  # of every decision of a person
@@ -56,7 +58,6 @@ _EXCEPTION = ("agent", "service", "actions", "rule", *_SAID)
 _REJECTION = ("agent", "suggestion", *_SAID)
 _PUBLISH = ("github", "api", "base", "labels", "most_open")
 _REDACT = ("arguments", "resources")
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 MOST_OPEN = 10
 LABEL = "tightener"
@@ -111,6 +112,7 @@ class Config:
     policy: tuple[Path, ...] = ()  # those of the agents below among them
     policy_of: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # agent -> where it has to be
     logs: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()  # in S3
     database: Path | None = None
     principals: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)  # agent -> who it is in CloudTrail
     jobs: Mapping[str, Mapping[str, tuple[Started, ...]]] = field(default_factory=dict)  # agent -> job -> its runs
@@ -125,6 +127,7 @@ class Config:
     redact: Redact = field(default_factory=Redact)
     publishes: bool = False  # there is a `publish:`, so `run` publishes
     reports: Path | None = None  # the folder of run's pages; None = .tightener/reports beside the file
+    largest_file: int = LIMIT  # decompressed bytes of one log file that are read
     keep_events: int | None = None  # days; None = events are never dropped
     limits: Limits = field(default_factory=Limits)
 
@@ -172,92 +175,45 @@ def _given(value: Any) -> Any:
     return {} if value is None else value
 
 
-class _Reader:
-    """Turns plain data into a Config; keeps the node graph to say where a mistake stands."""
-
-    def __init__(self, path: Path, root: yaml.Node | None) -> None:
-        self._path = path
-        self._root = root
-
-    def place(self, *keys: str | int) -> Place:
-        """Where the value under these keys stands (as far as the keys lead)."""
-        node, line, column = self._root, 1, 1
-        for key in keys:
-            found = None
-            if isinstance(node, yaml.MappingNode):
-                for name, value in node.value:
-                    if isinstance(name, yaml.ScalarNode) and name.value == str(key):
-                        found, line, column = value, name.start_mark.line + 1, name.start_mark.column + 1
-            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-                found = node.value[key]
-                line, column = found.start_mark.line + 1, found.start_mark.column + 1
-            if found is None:
-                break
-            node = found
-        return Place(str(self._path), line, column)
-
-    def fail(self, message: str, *keys: str | int, hint: str = "") -> ConfigError:
-        return ConfigError(message, slug="config-invalid", place=self.place(*keys), hint=hint)
-
-    def no_repeats(self, node: yaml.Node | None) -> None:
-        """Refuses a key that stands twice in one mapping: a plain load would keep the last and lose the first."""
-        if isinstance(node, yaml.MappingNode):
-            seen: dict[object, str] = {}
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    meant = key.value if key.style else yaml.safe_load(key.value)  # 1, 1.0 and true are equal
-                    if meant in seen:
-                        place = Place(str(self._path), key.start_mark.line + 1, key.start_mark.column + 1)
-                        twice = f"`{key.value}` stands twice"
-                        same = f"`{seen[meant]}` and `{key.value}` are the same key to YAML"
-                        raise ConfigError(
-                            twice if seen[meant] == key.value else same,
-                            slug="config-invalid",
-                            place=place,
-                            hint="" if seen[meant] == key.value else "put both in quotes",
-                        )
-                    seen[meant] = key.value
-                self.no_repeats(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for item in node.value:
-                self.no_repeats(item)
+class _Reader(Checked):
+    """Turns plain data into a Config."""
 
     def config(self, data: Any) -> Config:
-        data = self._mapping(data, _TOP)
-        base = self._path.resolve().parent
-        agents = self._mapping(_given(data.get("agents")), None, "agents")
-        formats = self._mapping(_given(data.get("formats")), None, "formats")
+        data = self.mapping(data, _TOP)
+        base = self.path.resolve().parent
+        agents = self.mapping(_given(data.get("agents")), None, "agents")
+        formats = self.mapping(_given(data.get("formats")), None, "formats")
         for key in ("database", "reports", "temp_directory"):
             if not isinstance(data.get(key), str | None):
                 raise self.fail(f"`{key}` must be text, not {data[key]!r}", key, hint="put it in quotes")
-        database, reports = data.get("database"), data.get("reports")
         policy_of = {str(name): own for name, value in agents.items() if (own := self._policy_of(base, name, value))}
-        policy = [base / p for p in self._strings(data.get("policy", []), "policy")]
+        policy = [base / p for p in self.strings(data.get("policy", []), "policy")]
         return Config(
-            path=self._path.resolve(),
+            path=self.path.resolve(),
             policy=tuple(dict.fromkeys([*policy, *(path for own in policy_of.values() for path in own)])),
             policy_of=policy_of,
-            logs=tuple(p if "://" in p else str(base / p) for p in self._strings(data.get("logs", []), "logs")),
-            database=base / database if database else None,
+            logs=tuple(p if "://" in p else str(base / p) for p in self.strings(data.get("logs", []), "logs")),
+            sources=Source.several(data.get("sources"), lambda *keys: self.place("sources", *keys)),
+            database=base / data["database"] if data.get("database") else None,
             principals={str(name): self._principals(name, value) for name, value in agents.items()},
             jobs={str(name): jobs for name, value in agents.items() if (jobs := self._jobs(name, value))},
             covers={
-                str(name): self._strings(value, "covers", name)
-                for name, value in self._mapping(_given(data.get("covers")), None, "covers").items()
+                str(name): self.strings(value, "covers", name)
+                for name, value in self.mapping(_given(data.get("covers")), None, "covers").items()
             },
             data_events=self._data_events(_given(data.get("data_events"))),
             exceptions=tuple(
-                self._exception(i, e) for i, e in enumerate(self._list(data.get("exceptions"), "exceptions"))
+                self._exception(i, e) for i, e in enumerate(self.list_of(data.get("exceptions"), "exceptions"))
             ),
-            rejected=tuple(self._rejection(i, e) for i, e in enumerate(self._list(data.get("rejected"), "rejected"))),
+            rejected=tuple(self._rejection(i, e) for i, e in enumerate(self.list_of(data.get("rejected"), "rejected"))),
             aliases={
-                (str(service), str(verb)): self._strings(becomes, "action_aliases", service, verb)
-                for service, verbs in self._mapping(_given(data.get("action_aliases")), None, "action_aliases").items()
-                for verb, becomes in self._mapping(verbs, None, "action_aliases", service).items()
+                (str(service), str(verb)): self.strings(becomes, "action_aliases", service, verb)
+                for service, verbs in self.mapping(_given(data.get("action_aliases")), None, "action_aliases").items()
+                for verb, becomes in self.mapping(verbs, None, "action_aliases", service).items()
             },
             tools={
                 str(name): self._tool(str(name), value)
-                for name, value in self._mapping(_given(data.get("tools")), None, "tools").items()
+                for name, value in self.mapping(_given(data.get("tools")), None, "tools").items()
             },
             formats={
                 str(name): FieldMap.parse(str(name), value, lambda *keys, n=name: self.place("formats", n, *keys))
@@ -266,39 +222,14 @@ class _Reader:
             publish=self._publish(_given(data.get("publish"))),
             redact=self._redact(_given(data.get("redact"))),
             publishes="publish" in data,
-            reports=base / reports if reports else None,
-            keep_events=self._number(data, "keep_events"),
-            limits=Limits(
-                self._memory(data.get("memory_limit")),
-                self._number(data, "threads"),
-                base / data["temp_directory"] if data.get("temp_directory") else None,
-            ),
+            reports=base / data["reports"] if data.get("reports") else None,
+            keep_events=limits.number(data, "keep_events", self.fail),
+            largest_file=limits.size(data, "largest_file", self.fail) or LIMIT,
+            limits=limits.read(data, base, self.fail),
         )
 
-    def _number(self, data: Mapping[str, Any], key: str) -> int | None:
-        value = data.get(key)
-        if value is not None and (type(value) is not int or value < 1):
-            raise self.fail(f"`{key}` must be a whole number from 1, not {value!r}", key)
-        return value
-
-    def _memory(self, value: Any) -> int | None:
-        """`4GB` -> bytes, as DuckDB counts them: GB are powers of ten, GiB of two."""
-        if value is None:
-            return None
-        said = _MEMORY.fullmatch(value) if isinstance(value, str) else None
-        if said is None:
-            raise self.fail(
-                f"`memory_limit` must be a size such as 4GB, not {value!r}", "memory_limit", hint="KB, MB, GB or TB"
-            )
-        found = int(float(said[1]) * (1024 if said[3] else 1000) ** (1 + "KMGT".index(said[2].upper())))
-        if found < LEAST:
-            raise self.fail(
-                f"`memory_limit` is too small: {value}", "memory_limit", hint=f"at least {LEAST >> 20}MiB are needed"
-            )
-        return found
-
     def _publish(self, value: Any) -> Publish:
-        value = self._mapping(value, _PUBLISH, "publish")
+        value = self.mapping(value, _PUBLISH, "publish")
         for key in ("github", "api", "base"):
             if not isinstance(value.get(key, ""), str):
                 raise self.fail(f"`{key}` must be text, not {value[key]!r}", "publish", key, hint="put it in quotes")
@@ -307,13 +238,13 @@ class _Reader:
             raise self.fail(f"`github` must be a repository, not {github!r}", "publish", "github", hint="owner/name")
         if type(most) is not int or most < 1:
             raise self.fail(f"`most_open` must be a number from 1, not {most!r}", "publish", "most_open")
-        labels = self._strings(value.get("labels", [LABEL]), "publish", "labels")
+        labels = self.strings(value.get("labels", [LABEL]), "publish", "labels")
         if not labels:
             raise self.fail("a pull request needs a label to be known by", "publish", "labels", hint=f"[{LABEL}]")
         return Publish(github, value.get("api", ""), value.get("base", ""), labels, most)
 
     def _redact(self, value: Any) -> Redact:
-        value = self._mapping(value, _REDACT, "redact")
+        value = self.mapping(value, _REDACT, "redact")
         for key, said in value.items():
             if said not in tuple(Shown):
                 raise self.fail(f"`{key}` must be show, hash or hide, not {said!r}", "redact", key)
@@ -327,26 +258,26 @@ class _Reader:
                 "data_events",
                 hint='write {"AWS::S3::Object": 2026-06-01}',
             )
-        for kind, since in self._mapping(value, data_types(), "data_events").items():
+        for kind, since in self.mapping(value, data_types(), "data_events").items():
             if type(since) is not date:
                 raise self.fail(f"`{kind}` must be a date such as 2026-06-01, not {since!r}", "data_events", kind)
         return dict(value)
 
     def _policy_of(self, base: Path, name: str, value: Any) -> tuple[Path, ...]:
-        said = self._mapping(_given(value), _AGENT, "agents", name).get("policy", [])
-        return tuple(base / path for path in self._strings(said, "agents", name, "policy"))
+        said = self.mapping(_given(value), _AGENT, "agents", name).get("policy", [])
+        return tuple(base / path for path in self.strings(said, "agents", name, "policy"))
 
     def _principals(self, name: str, value: Any) -> tuple[Entry, ...]:
-        value = self._mapping(_given(value), _AGENT, "agents", name).get("principals", [])
+        value = self.mapping(_given(value), _AGENT, "agents", name).get("principals", [])
         if not isinstance(value, list):
             return (self._entry(value, "agents", name, "principals"),)
         return tuple(self._entry(one, "agents", name, "principals", i) for i, one in enumerate(value))
 
     def _jobs(self, name: str, value: Any) -> dict[str, tuple[Started, ...]]:
         """Job -> patterns over its runs, in the file's order: the first job that fits has the run."""
-        said = self._mapping(_given(value), _AGENT, "agents", name).get("jobs", {})
+        said = self.mapping(_given(value), _AGENT, "agents", name).get("jobs", {})
         found: dict[str, tuple[Started, ...]] = {}
-        for job, patterns in self._mapping(said, None, "agents", name, "jobs").items():
+        for job, patterns in self.mapping(said, None, "agents", name, "jobs").items():
             keys = ("agents", name, "jobs", job)
             if not NAME.fullmatch(str(job)):
                 near = next(iter(names([str(job)]).values()))
@@ -370,7 +301,7 @@ class _Reader:
                 *keys,
                 hint=f"write a pattern over sessions in quotes, or a mapping of {' and '.join(JOB_KEYS)}",
             )
-        for key, pattern in self._mapping(value, JOB_KEYS, *keys).items():
+        for key, pattern in self.mapping(value, JOB_KEYS, *keys).items():
             if not isinstance(pattern, str) or not pattern:
                 raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
         return Started(**value)
@@ -387,7 +318,7 @@ class _Reader:
             return Entry({"role": value})
         if not value:
             raise self.fail("an empty mapping names nobody", *keys, hint=f"known here: {', '.join(KEYS)}")
-        self._mapping(value, KEYS, *keys)
+        self.mapping(value, KEYS, *keys)
         for key, pattern in value.items():
             if not isinstance(pattern, str) or not pattern:
                 raise self.fail(f"`{key}` must be text, not {pattern!r}", *keys, key, hint="put it in quotes")
@@ -403,14 +334,14 @@ class _Reader:
 
     def _tool(self, name: str, value: Any) -> dict[str, str]:
         """`{shell: cmd}` -> {"cmd": "shell"}; an empty mapping says that no program reads any of them."""
-        said = self._mapping(_given(value), KINDS, "tools", name)
-        found = {argument: kind for kind in said for argument in self._strings(said[kind], "tools", name, kind)}
-        if len(found) < sum(len(self._strings(said[kind], "tools", name, kind)) for kind in said):
+        said = self.mapping(_given(value), KINDS, "tools", name)
+        found = {argument: kind for kind in said for argument in self.strings(said[kind], "tools", name, kind)}
+        if len(found) < sum(len(self.strings(said[kind], "tools", name, kind)) for kind in said):
             raise self.fail("an argument is read by a shell or by a database, not by both", "tools", name)
         return found
 
     def _exception(self, index: int, value: Any) -> Exemption:
-        value = self._mapping(value, _EXCEPTION, "exceptions", index)
+        value = self.mapping(value, _EXCEPTION, "exceptions", index)
         by_rule = "rule" in value
         if by_rule and ("service" in value or "actions" in value):
             raise self.fail(
@@ -420,7 +351,7 @@ class _Reader:
         return Exemption(
             agent=value["agent"],
             service=value.get("service", ""),
-            actions=() if by_rule else self._strings(value["actions"], "exceptions", index, "actions"),
+            actions=() if by_rule else self.strings(value["actions"], "exceptions", index, "actions"),
             rule=value.get("rule", ""),
             reason=value["reason"],
             owner=value["owner"],
@@ -428,7 +359,7 @@ class _Reader:
         )
 
     def _rejection(self, index: int, value: Any) -> Rejection:
-        value = self._mapping(value, _REJECTION, "rejected", index)
+        value = self.mapping(value, _REJECTION, "rejected", index)
         self._complete(value, ("agent", "suggestion"), "rejected", index)
         return Rejection(
             agent=value["agent"],
@@ -453,28 +384,3 @@ class _Reader:
                 raise self.fail(f"`{key}` must be text, not {value[key]!r}", kind, index, key, hint="put it in quotes")
         if type(value["until"]) is not date:
             raise self.fail("`until` must be a date such as 2027-01-31", kind, index, "until")
-
-    def _mapping(self, value: Any, known: tuple[str, ...] | None, *keys: str | int) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            what = f"`{keys[-1]}`" if keys else "the configuration"
-            raise self.fail(f"{what} must be a mapping, not {type(value).__name__}", *keys)
-        for key in value if known is not None else ():
-            if key not in (known or ()):
-                near = difflib.get_close_matches(str(key), known or (), n=1)
-                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known or ())}"
-                raise self.fail(f"unknown key `{key}`", *keys, str(key), hint=hint)
-        return value
-
-    def _list(self, value: Any, *keys: str | int) -> list[Any]:
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self.fail(f"`{keys[-1]}` must be a list", *keys)
-        return value
-
-    def _strings(self, value: Any, *keys: str | int) -> tuple[str, ...]:
-        values = value if isinstance(value, list) else [value]
-        for item in values:
-            if not isinstance(item, str) or not item:
-                raise self.fail(f"`{keys[-1]}` must hold text, not {item!r}", *keys, hint="put it in quotes")
-        return tuple(values)

@@ -19,6 +19,10 @@ from tightener.config import Config
 from tightener.errors import TightenerError
 from tightener.logs import files
 from tightener.logs.coverage import TRAIL
+from tightener.logs.s3.bucket import Bucket
+from tightener.logs.s3.layout import probe
+from tightener.logs.s3.refusal import RefusedError
+from tightener.logs.s3.source import Source
 from tightener.pipeline import STALE_DAYS, Project
 from tightener.policy import history
 from tightener.policy.document import PolicySet
@@ -102,9 +106,14 @@ def _policies(policies: PolicySet) -> Iterator[Check]:
 
 
 def _logs(config: Config) -> Iterator[Check]:
-    if not config.logs:
-        yield Check("logs", Level.WARNING, "no logs are named", "name them under `logs:` in tightener.yaml")
-    for path in config.logs:
+    try:
+        paths, sources = pipeline.logs_of(config)
+    except TightenerError as error:
+        yield Check("logs", Level.WARNING, error.message, "name them under `logs:` or `sources:` in tightener.yaml")
+        return
+    for source in sources:
+        yield _source_in_s3(source)
+    for path in paths:
         found = files.find([path])
         bad = [p for p in found.problems if not p.message.startswith(_IGNORED)]
         locked = [one.path for one in found.files if not os.access(one.path, os.R_OK)]
@@ -118,6 +127,19 @@ def _logs(config: Config) -> Iterator[Check]:
             yield Check("logs", Level.PROBLEM, says, "let the user who runs tightener read them")
         for p in bad[:_MOST]:
             yield Check("logs", Level.WARNING, f"{p.path}: {p.message}", "look whether the logs were fetched whole")
+
+
+def _source_in_s3(source: Source) -> Check:
+    """Whether it can be listed and read: of its first account and region, and its first object there."""
+    try:
+        key = probe(Bucket(source))
+    except RefusedError as error:
+        why = error.refusal
+        return Check("logs", Level.PROBLEM, f"{source.uri}: {why}", f"tightener explain {why.slug} (docs/s3.md)")
+    if not key:
+        says = f"{source.uri}: there is no object below this prefix"
+        return Check("logs", Level.PROBLEM, says, "correct `sources:` in tightener.yaml")
+    return Check("logs", Level.OK, f"{source.uri}: can be listed and read (the first byte of {visible(key)})")
 
 
 def _database(path: Path) -> Iterator[Check]:

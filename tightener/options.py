@@ -11,7 +11,8 @@ import typer
 
 Agent = Annotated[str, typer.Option("--agent", help="The agent's name, as in the policy.")]
 Paths = Annotated[
-    list[str] | None, typer.Argument(help="Log files, folders or globs. Default: `logs:` in tightener.yaml.")
+    list[str] | None,
+    typer.Argument(help="Files, folders, globs, s3://BUCKET/PREFIX. Default: what tightener.yaml names."),
 ]
 Policies = Annotated[
     list[Path] | None, typer.Option("--policy", help="A policy file or folder. Default: `policy:` in tightener.yaml.")

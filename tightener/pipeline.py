@@ -17,10 +17,12 @@ import duckdb
 from tightener.composition import proof, settled
 from tightener.config import Config
 from tightener.decided import ended, excepted, rejected
-from tightener.errors import NoEvidence, PolicyError, TightenerError, VerificationFailed
-from tightener.logs import coverage, ingest, pruning, spark, store, usage, usage_files
+from tightener.errors import LogError, NoEvidence, PolicyError, TightenerError, VerificationFailed
+from tightener.logs import coverage, ingest, planned, pruning, spark, store, usage, usage_files
 from tightener.logs.callers import Entry
 from tightener.logs.fleet import Fleet, fleet
+from tightener.logs.s3.reading import keep
+from tightener.logs.s3.source import Source, named
 from tightener.logs.staging import Progress
 from tightener.model import AgentPolicy, Window
 from tightener.policy import diff, document
@@ -57,6 +59,18 @@ def open_project(config: Config, database: Path | None) -> Project:
     return Project(store.open(database, config.limits), config, temporary=database is None)
 
 
+def logs_of(config: Config, paths: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[Source, ...]]:
+    """Paths of log files, and sources in S3: those named, else all of the configuration. Raises TightenerError."""
+    local, sources = named(paths or config.logs, config.sources)
+    sources = sources if paths else (*config.sources, *sources)
+    if not local and not sources:
+        place = config.path or "tightener.yaml"
+        raise TightenerError(
+            "no logs are named", slug="no-logs", hint=f"give PATHs, or `logs:` or `sources:` in {place}"
+        )
+    return local, sources
+
+
 def read_logs(
     project: Project,
     paths: Sequence[str],
@@ -64,15 +78,20 @@ def read_logs(
     progress: Callable[[Progress], None],
     force_format: str | None = None,
 ) -> ingest.IngestReport:
-    """Reads logs into the database; a file that it knows already costs nothing."""
+    """Reads logs into the database: those named, else all of the configuration. What it knows already costs nothing."""
+    local, sources = logs_of(project.config, paths)
+    if not paths:
+        keep(project.con, sources)
     return ingest.ingest(
         project.con,
-        paths,
+        local,
+        sources=sources,
         now=now,
         formats=project.config.formats,
         tools=project.config.tools,
         force_format=force_format,
         progress=progress,
+        largest=project.config.largest_file,
     )
 
 
@@ -91,16 +110,27 @@ def read_logs_on_spark(
     *,
     progress: bool,
 ) -> ingest.IngestReport:
-    """The same on a cluster, into usage alone. `master` as Spark names one; `progress`: with Spark's own bar."""
+    """The same on a cluster, into usage alone. `master` as Spark names one; `progress`: with Spark's own bar.
+
+    Raises LogError (`spark-sources`) where an object store is named.
+    """
+    local, sources = logs_of(project.config, paths)
+    if sources:
+        raise LogError(
+            "a cluster reads files that all its workers see under one path, not `s3://`",
+            slug="spark-sources",
+            hint="mount the bucket on the workers and name its folder, or read it without --engine",
+        )
     return spark.read(
         partial(spark.connect, master, progress=progress),
         project.con,
-        paths,
+        local,
         now=now,
         formats=project.config.formats,
         tools=project.config.tools,
         force_format=force_format,
         say=say,
+        largest=project.config.largest_file,
     )
 
 
@@ -109,6 +139,12 @@ def prune(project: Project, plan: pruning.Plan) -> int:
     freed = pruning.prune(project.con, plan, project.config.owner_of)
     usage_files.refresh(project.con)
     return freed
+
+
+def plan_logs(project: Project, paths: Sequence[str]) -> planned.PlanReport:
+    """What `read_logs` would read, and what that would cost."""
+    local, sources = logs_of(project.config, paths)
+    return planned.plan(project.con, local, sources, project.config.formats, project.config.tools)
 
 
 def read_policies(project: Project, paths: Sequence[Path] = ()) -> PolicySet:
@@ -230,7 +266,8 @@ def propose(
     """
     enough(found.comparison)
     no = {**(refused or {}), **rejected(project.config, found.policy.name, found.comparison.terms.window.last)}
-    found, kept, left_out = settled(project.con, found, no)
+    found, best = settled(project.con, found, no)
+    kept, left_out = best.kept, best.left_out
     if only:
         kept = with_required(chosen(kept, only), kept)
         left_out = []
@@ -258,6 +295,7 @@ def propose(
             project.con, new, made.origin[new.name], comparison, moves(project.con, comparison), _unmoved(left_out)
         ),
         removes=removed(kept, comparison),
+        open=tuple(best.open),
     )
 
 

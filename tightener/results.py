@@ -18,6 +18,7 @@ from tightener.tighten.grants import Grant
 from tightener.tighten.promotion import Candidate
 from tightener.tighten.reach import Reach
 from tightener.tighten.risk import RiskClass
+from tightener.tighten.rule_use import Open
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -65,6 +66,7 @@ class Proposal:
     after: Reach
     checklist: tuple[Item, ...]  # the minimum viable policy, asked of the proposal
     removes: Mapping[str, float]  # suggestion id -> how much risk it removes
+    open: tuple[Open, ...] = ()  # what is left as it was granted because it keeps growing
 
     @property
     def ranked(self) -> tuple[Suggestion, ...]:

@@ -106,8 +106,8 @@ BUGS = (
     Bug(
         "edits that do not hold together are kept",
         "tightener/composition.py",
-        "return (kept, failed) if not kept or not _reason(found, kept) else",
-        "return (kept, failed) if True else",
+        "    if kept and _reason(found, kept):\n",
+        "    if False:\n",
         "tests/test_composition.py",
     ),
     Bug(
@@ -116,5 +116,21 @@ BUGS = (
         "[r for r in _revisions(policy_path) if until is None or r.moment <= until]",
         "_revisions(policy_path)",
         "tests/backtest/test_rolling.py",
+    ),
+    Bug(
+        "a rule with the actions and resources of an old one counts as that, whatever its branches",
+        "tightener/policy/verify.py",
+        "known = {(box.action, box.resource, box.branch) for box in old}\n"
+        "    return ((box,) for box in new if (box.action, box.resource, box.branch) not in known)",
+        "known = {(box.action, box.resource) for box in old}\n"
+        "    return ((box,) for box in new if (box.action, box.resource) not in known)",
+        "tests/policy/test_verify.py",
+    ),
+    Bug(
+        "what edits mean leaves out the rules that they add",
+        "tightener/policy/document.py",
+        "order = [*range(len(policy.rules)), *(-1 - number for number in range(len(more)))]",
+        "order = [*range(len(policy.rules))]",
+        "tests/policy/test_edits.py",
     ),
 )

@@ -18,7 +18,7 @@ DATA = b"".join(b'{"number": %d}\n' % (i * i) for i in range(2000))
 
 def read(path: Path, limit: int = 1 << 30) -> tuple[bytes, list[str]]:
     problems: list[str] = []
-    return b"".join(read_pieces(LogFile(0, str(path), 0), problems.append, limit)), problems
+    return b"".join(read_pieces(LogFile(0, str(path), 0, limit=limit), problems.append)), problems
 
 
 @settings(max_examples=60)
@@ -38,7 +38,7 @@ def test_large_files_and_ratios(tmp_path: Path) -> None:
         assert read(path) == (noise + zeros + noise, [])
         assert read(path, 5 << 20) == (
             noise + zeros[: 2 << 20],
-            ["larger than 5,242,880 bytes when decompressed: the rest was not read"],
+            ["larger than 5,242,880 bytes when decompressed: the rest was not read (`largest_file` in tightener.yaml)"],
         )
         assert head(str(path)) == noise[: 1 << 16]
 

@@ -234,3 +234,23 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, monkeypa
         run(clean, logs)
         assert content(survivor) == content(clean)
         assert clean.execute("SELECT count(*), count(DISTINCT native_id) FROM event").fetchone() == (3610, 3610)
+
+
+def test_a_file_that_was_too_large_is_read_again_when_the_limit_is_raised(tmp_path):
+    lines = [json.dumps(line(number)) + "\n" for number in range(400)]
+    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    size = sum(map(len, lines))
+    con = store.open(None)
+
+    def read(largest):
+        report = ingest(con, [str(tmp_path)], now=NOW, formats={}, progress=lambda _: None, largest=largest)
+        return len(report.files), con.execute("SELECT count(*) FROM event").fetchone()[0], report.problems
+
+    files, events, problems = read(size // 2)
+    assert files == 1
+    assert 150 < events < 250
+    assert f"larger than {size // 2:,} bytes" in problems[0].message
+    assert "`largest_file` in tightener.yaml" in problems[0].message
+    assert read(size // 2)[:2] == (0, events)
+    assert read(size) == (1, 400, ())
+    assert read(size // 2)[:2] == (0, 400)  # what was read as a whole stays so

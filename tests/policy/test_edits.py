@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightener.errors import PolicyError
-from tightener.model import Addition, Body, Effect
+from tightener.model import Addition, Body, Effect, Rule
 from tightener.policy import document, edits
 
 BASE = """\
@@ -222,6 +222,8 @@ def test_shared_rules_are_not_edited(text: str, line: int) -> None:
         with pytest.raises(PolicyError, match=f"line {line}") as error:
             file.rewrite({("a", index): [Body(("push",))]})
         assert error.value.slug == "rule-behind-alias"
+        with pytest.raises(PolicyError, match=f"line {line}"):
+            file.meaning("a", {("a", index): [Body(("push",))]}, {})
 
 
 def test_an_edit_that_says_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +306,13 @@ def test_any_edit_says_what_was_asked_for_and_touches_nothing_else(data: st.Data
     for number, body in enumerate(rules):
         if changes.get(number, [body]) == [body]:
             assert f"id: r{number}" in new
+    meant = file.meaning("a", {("a", index): found for index, found in changes.items()}, {}).rules
+    assert list(map(says, meant)) == list(map(says, after))
+
+
+def says(rule: Rule) -> str:
+    """Everything that an answer of the authoriser depends on."""
+    return repr((rule.agent, rule.effect, rule.service, rule.body, rule.expires, rule.ttl, rule.aliases))
 
 
 MOVES = """\
@@ -497,5 +506,8 @@ def test_any_addition_says_what_was_asked_for_and_leaves_the_rest(data: st.DataO
         else:
             own = next(one for one in added if one.source == index)
             assert (rule.body, rule.extras) == (own.body, dict(was.extras) if index in whole else {})
+    meant = file.meaning("a", {("a", index): [] for index in whole}, {"a": added}).rules
+    assert [rule.index for rule in meant] == list(range(len(after)))
+    assert sorted(map(says, meant)) == sorted(map(says, after)), "the same rules, whatever their order"
     # what is said about a rule goes where it goes; what heads a list of which something stays, stays
     assert all(f"# rule {i}\n" in made.file.text for i in range(len(rules)))

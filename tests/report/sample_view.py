@@ -306,6 +306,7 @@ def lifelike() -> ReportView:
         tried_on=("2026-04-07 to 2026-05-06, learnt on 90 days before; policy: of 2026-01-02 (0123456789)",),
         removal="the gates alone decide: too few agents to calibrate a probability (2 others, 59 needed)",
         kept=("repo:admin: granted for 61 of 90 days; will suffice on 2026-06-04",),
+        stays=("line 8, git `clone`: `acme/*`, as granted: what is used there keeps growing (new ones on 2026-05-02)",),
         not_seen=(
             "kms:Decrypt: no ingested trail records the data events of this key.",
             "CloudTrail has no file for 2026-03-18 to 2026-03-21: AWS calls of these four days were not seen.",
@@ -422,6 +423,7 @@ def hostile() -> ReportView:
         tried_on=texts,
         removal=texts[1],
         kept=texts,
+        stays=texts,
         not_seen=texts,
         refused=tuple(AttemptRow(text, text, text, text, 1, FIRST, LAST, (text,), text) for text in texts),
         ungranted=tuple(AttemptRow(text, text, text, text, 1, FIRST, LAST, (text,), text) for text in texts),

@@ -26,6 +26,7 @@ from tightener.errors import ConfigError, PolicyError
 from tightener.logs.callers import KEYS
 from tightener.logs.formats import mapping
 from tightener.logs.jobs import JOB_KEYS
+from tightener.logs.s3 import source
 from tightener.policy import document, reading
 from tightener.redaction import Shown
 from tightener.services.observe import data_types
@@ -108,6 +109,14 @@ WHOLE_CONFIG: dict[str, Any] = {
     },
     "publish": {"github": "acme/policies", "api": "https://h/api/v3", "base": "main", "labels": ["x"], "most_open": 3},
     "redact": {"arguments": "hide", "resources": "hash"},
+    "sources": [
+        {
+            "bucket": "acme-trail", "prefix": "audit", "organisation": "o-exampleorgid", "accounts": ["123456789012"],
+            "regions": "eu-central-1", "since": date(2026, 6, 1), "role": "arn:aws:iam::123456789012:role/reader",
+            "external_id": "x", "profile": "audit", "endpoint": "https://s3.example.com", "requester_pays": True,
+        },
+        {"bucket": "gateway-logs"},
+    ],
 }  # fmt: skip
 WHOLE_POLICY: dict[str, Any] = {
     "project": "p",
@@ -250,6 +259,15 @@ WRONG = [
     ("config", "redact: {arguments: no}"),
     ("config", "redact: {argument: hash}"),
     ("config", "redact: hash"),
+    ("config", "sources: {bucket: acme-trail}"),
+    ("config", "sources: [acme-trail]"),
+    ("config", "sources: [{prefix: x}]"),
+    ("config", "sources: [{bucket: 's3://acme-trail'}]"),
+    ("config", "sources: [{bucket: acme-trail, acounts: ['123456789012']}]"),
+    ("config", "sources: [{bucket: acme-trail, accounts: [123456789012]}]"),
+    ("config", "sources: [{bucket: acme-trail, regions: [Frankfurt]}]"),
+    ("config", "sources: [{bucket: acme-trail, external_id: x}]"),
+    ("config", "sources: [{bucket: acme-trail, requester_pays: 'yes'}]"),
 ]
 
 
@@ -294,6 +312,7 @@ def test_every_key_of_the_readers_is_in_the_schemas() -> None:
     assert set(definitions["rejection"]["properties"]) == set(config._REJECTION)
     assert set(CONFIG["properties"]["publish"]["properties"]) == set(config._PUBLISH)
     assert set(CONFIG["properties"]["redact"]["properties"]) == set(config._REDACT)
+    assert set(definitions["source"]["properties"]) == set(source.KEYS)
     assert set(definitions["shown"]["enum"]) == set(Shown)
     assert set(CONFIG["properties"]["data_events"]["properties"]) == set(data_types())
     assert set(definitions["principal"]["anyOf"][1]["properties"]) == set(KEYS)

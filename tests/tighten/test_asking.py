@@ -12,7 +12,10 @@ from small_world import DAYS, LAST, Use, proposal
 from tightener.config import Config, Exemption, Rejection
 from tightener.model import Effect, Window
 from tightener.policy import document
+from tightener.redaction import Redact, Shown
+from tightener.report import veil
 from tightener.results import Proposal
+from tightener.services.catalogue import expand
 from tightener.tighten import moves
 from tightener.tighten.risk import risk
 from tightener.tighten.suggestion import Suggestion
@@ -130,6 +133,42 @@ def test_what_one_session_does_twice_or_to_several_is_as_new() -> None:
     assert "by one session" in found[0].why
     many = [Use("tools", "send_email", f"to=x{n}", day=DAYS - 5, minute=n) for n in range(9)]
     assert not asks(proposal(rules, [*usual, *many])), "a letter to all"
+
+
+YOUNG = f"    x-granted-since: {LAST - timedelta(days=40)}\n"  # too young for anything to be taken away
+ALL_OF_S3 = "    allow:\n      - {service: aws, actions: ['s3:*'], resources: ['arn:aws:s3:::b/*']}\n"
+
+
+def test_a_long_wildcard_is_not_written_out_for_one_action_before_anything_may_go() -> None:
+    found = proposal(YOUNG + ALL_OF_S3, deletes(40, 50, 60))
+    assert ALL_OF_S3 in found.text
+    assert not asks(found)
+    ((one, reason),) = found.left_out
+    assert (one.kind, one.edit.asks[0].actions) == ("ask_first", ("s3:DeleteObject",))
+    number = len(expand("s3:*"))
+    assert reason.startswith(f"`s3:*` would be written out as {number} actions, none of which may be taken away yet; ")
+    (item,) = [item for item in found.checklist if item.number == 4]
+    assert reason in {breach.reason for breach in item.breaches}, "what is left of the rule is said with this reason"
+    shown = veil.proposal(found, Redact(resources=Shown.HIDE))
+    assert shown.left_out[0][1] == reason, "it quotes the policy and no value"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ALL_OF_S3,  # old enough: most of the others go, and the wildcard with them
+        YOUNG + ALL_OF_S3.replace("s3:*", "s3:DeleteObject*"),  # a few others: no long list
+    ],
+)
+def test_elsewhere_it_moves(rules: str) -> None:
+    assert [one.kind for one in asks(proposal(rules, deletes(40, 50, 60)))] == ["ask_first"]
+
+
+@pytest.mark.parametrize("others", [(), (Use("aws", "s3:GetObject", f"{BUCKET}x", day=50),)])
+def test_what_one_session_deleted_moves_however_long_the_list(others: tuple[Use, ...]) -> None:
+    found = proposal(YOUNG + ALL_OF_S3, [*deletes(60, minutes=(0, 5)), *others])
+    assert [one.kind for one in asks(found)] == ["ask_first"]
+    assert not found.left_out
 
 
 def test_a_push_to_main_moves_and_the_others_stay() -> None:

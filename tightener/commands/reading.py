@@ -13,7 +13,7 @@ from tightener.commands.context import Context, Question, existing, project_of
 from tightener.errors import TightenerError
 from tightener.logs import pruning
 from tightener.logs.formats import field_map
-from tightener.report import overview
+from tightener.report import overview, planned
 from tightener.report.progress import progress_printer
 from tightener.report.terminal import Printer
 from tightener.resources import query, query_names
@@ -36,9 +36,7 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine:
         wrong = f"there is no engine {engine.name}" if engine.name not in ENGINES else "--master is of Spark"
         raise TightenerError(wrong, slug="unknown-engine", hint=f"say --engine {SPARK}; engines: {', '.join(ENGINES)}")
     config = ctx.config()
-    paths = paths or config.logs
-    if not paths:
-        raise TightenerError("no logs are named", slug="no-logs", hint="give PATHs, or `logs:` in tightener.yaml")
+    pipeline.logs_of(config, paths)  # before a database is made
     project = pipeline.open_project(config, ctx.database_of(config))
     if engine.name == SPARK:
         say = Printer(sys.stderr).line
@@ -50,6 +48,18 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
         overview.ingest_words(ctx.words, done)
+
+
+def plan(ctx: Context, paths: Sequence[str]) -> None:
+    """tightener ingest --plan"""
+    config = ctx.config()
+    path = ctx.database_of(config)
+    project = pipeline.open_project(config, path if path.exists() else None)
+    found = pipeline.plan_logs(project, paths)
+    if ctx.json:
+        ctx.answer(planned.document(found))
+    else:
+        planned.words(ctx.words, found)
 
 
 def try_file(ctx: Context, path: str, format_name: str | None) -> None:

@@ -59,8 +59,7 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> tuple[W
             slug="no-config",
             hint="write one with `tightener init`, or name it with --config FILE",
         )
-    if not config.logs:
-        raise TightenerError("no logs are named", slug="no-logs", hint=f"name them under `logs:` in {config.path}")
+    pipeline.logs_of(config)
     folder = config.reports or config.path.parent / ".tightener" / "reports"
     with _database(ctx, config, dry=dry) as project, _pages(folder, dry=dry) as pages:
         policies = policies_of(project, asked)

@@ -30,6 +30,9 @@ def ingest(
         str | None,
         typer.Option("--try", help="Show the first rows of this file as read, and what is missing. Stores nothing."),
     ] = None,
+    plan: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--plan", help="Say what would be read, and what S3 would be asked for. Fetches nothing.")
+    ] = False,
     engine: Annotated[
         str, typer.Option("--engine", help="local, or spark: for what does not fit one machine; keeps usage alone.")
     ] = reading.LOCAL,
@@ -39,7 +42,9 @@ def ingest(
     ] = None,
 ) -> None:
     """Read logs into the database; every file once. Prints the reconciling sum by source."""
-    if attempt is not None:
+    if plan:
+        reading.plan(ctx.obj, paths or [])
+    elif attempt is not None:
         reading.try_file(ctx.obj, attempt, force_format)
     else:
         reading.ingest(ctx.obj, paths or [], force_format, reading.Engine(engine, master), datetime.now(UTC))

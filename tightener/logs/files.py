@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,7 +14,8 @@ import zstandard
 from isal import isal_zlib
 
 HEAD = 1 << 16  # decompressed bytes that a format is recognised by
-LIMIT = 4 << 30  # decompressed bytes of one file that are read
+LIMIT = 4 << 30  # decompressed bytes of one file that are read, unless `largest_file` says otherwise
+TOO_LARGE = "larger than"
 PIECE = 1 << 20
 _CRUMB = 1
 _DAMAGE: tuple[type[Exception], ...] = (
@@ -37,13 +38,24 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file to read. `id` is 0 until the ledger has given it one."""
+    """One file to read. `id` is 0 until the ledger has given it one.
+
+    An object from S3 has its address as `uri`, and `path` is where its bytes are meanwhile.
+    """
 
     id: int
     path: str
     size: int
     compression: str = ""
     problem: str = ""
+    uri: str = ""
+    stamp: str = ""  # of what has a `uri`: what tells this content of it from another
+    limit: int = LIMIT
+
+    @property
+    def name(self) -> str:
+        """What people and the ledger call it."""
+        return self.uri or self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +141,19 @@ def in_batches(files: Sequence[LogFile], most: int) -> list[tuple[LogFile, ...]]
     held: list[LogFile] = []
     size = 0
     for file in files:
-        weight = file.size * (_INFLATES if file.compression else 1)
-        if held and size + weight > most:
+        if held and size + weight(file) > most:
             found.append(tuple(held))
             held, size = [], 0
         held.append(file)
-        size += weight
+        size += weight(file)
     if found and size * 4 < most:
         return [*found[:-1], (*found[-1], *held)]
     return [*found, tuple(held)] if held else found
+
+
+def weight(file: LogFile) -> int:
+    """Its decompressed bytes, estimated."""
+    return file.size * (_INFLATES if file.compression else 1)
 
 
 def digest(path: str) -> str:
@@ -150,6 +166,11 @@ def compression(path: str) -> str:
     """'gzip', 'zstd' or '', by the first bytes. Raises OSError."""
     with Path(path).open("rb") as file:
         return _magic(file.read(4))
+
+
+def opened(file: LogFile) -> LogFile:
+    """With its compression: which also finds out that it can be opened. Raises OSError."""
+    return replace(file, compression=compression(file.path))
 
 
 def _magic(first: bytes) -> str:
@@ -172,13 +193,16 @@ def _ignore(_: str) -> None:
     """What a caller who does not ask for problems hears of them."""
 
 
-def read_pieces(
-    file: LogFile, on_problem: Callable[[str], None] = _ignore, limit: int = LIMIT, piece: int = PIECE
-) -> Iterator[bytes]:
+def too_large(limit: int) -> str:
+    """What is said of a file of which no more than `limit` bytes were read."""
+    return f"{TOO_LARGE} {limit:,} bytes when decompressed: the rest was not read (`largest_file` in tightener.yaml)"
+
+
+def read_pieces(file: LogFile, on_problem: Callable[[str], None] = _ignore, piece: int = PIECE) -> Iterator[bytes]:
     """The decompressed bytes in pieces of at most `piece`.
 
-    What is cut short, damaged or larger than `limit` gives what can be read, and then a sentence to `on_problem`.
-    Raises OSError where the file itself cannot be read.
+    What is cut short, damaged or larger than the file's limit gives what can be read, and then a sentence to
+    `on_problem`. Raises OSError where the file itself cannot be read.
     """
     with Path(file.path).open("rb") as raw:
         kind = _magic(raw.read(4))
@@ -186,9 +210,9 @@ def read_pieces(
         pieces = _plain(raw, piece) if kind == "" else _inflated(raw, kind, on_problem, piece)
         seen = 0
         for one in pieces:
-            if seen + len(one) > limit:
-                yield one[: limit - seen]
-                on_problem(f"larger than {limit:,} bytes when decompressed: the rest was not read")
+            if seen + len(one) > file.limit:
+                yield one[: file.limit - seen]
+                on_problem(too_large(file.limit))
                 return
             seen += len(one)
             yield one

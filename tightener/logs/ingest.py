@@ -14,15 +14,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 
 from tightener.errors import LogError, Place
 from tightener.logs import digests, staging
-from tightener.logs.files import LogFile, Problem, compression, digest, find, head, in_batches
+from tightener.logs.anew import Again, shared
+from tightener.logs.files import LIMIT, TOO_LARGE, LogFile, Problem, digest, find, head, in_batches, opened, too_large
 from tightener.logs.formats import known
 from tightener.logs.formats.field_map import FieldMap, Mapped
+from tightener.logs.s3.bucket import Bucket
+from tightener.logs.s3.fetch import Fetcher
+from tightener.logs.s3.reading import Reading
+from tightener.logs.s3.source import Source
 from tightener.logs.staging import Format, Progress
 from tightener.resources import query
 from tightener.services.tool_kinds import NO_TOOLS, Tools
@@ -90,7 +96,23 @@ class _Reading:
     formats: tuple[Format, ...]
     forced: Format | None
     now: datetime
+    largest: int
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def unknown(self) -> str:
+        """What is said of a file that no format knows; '' where one is forced."""
+        return "" if self.forced else unknown_to(self.formats)
+
+
+def formats_of(formats: Mapping[str, FieldMap], tools: Tools) -> tuple[Format, ...]:
+    """Every format that a file may be of: tightener's own, then those that tightener.yaml describes."""
+    return (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
+
+
+def unknown_to(formats: Sequence[Format]) -> str:
+    """What is said of a file that none of the formats knows."""
+    return f"this is no log that tightener knows ({', '.join(one.name for one in formats)})"
 
 
 def ingest(
@@ -102,29 +124,36 @@ def ingest(
     tools: Tools = NO_TOOLS,
     force_format: str | None = None,
     progress: Callable[[Progress], None],
+    sources: Sequence[Source] = (),
+    largest: int = LIMIT,
 ) -> IngestReport:
-    """Read the files under `paths` that the database does not know yet.
+    """Read the files under `paths`, and the objects of `sources`, that the database does not know yet.
 
-    `now` is aware; `formats` and `tools` are as tightener.yaml has them.
-    Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug, never hidden).
-    Files that cannot be read are problems in the report; everything else is read.
+    `now` is aware; `formats` and `tools` are as tightener.yaml has them; `largest` is how many decompressed bytes of
+    one file are read. Raises LogError for an unknown `force_format`, and where the sum of a file does not hold (a bug,
+    never hidden). Files that cannot be read are problems in the report; everything else is read.
     """
     every = formats_of(formats, tools)
-    reading = _Reading(con, every, forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None))
-    plan = plan_of(con, paths)
-    reading.problems += plan.problems
+    reading = _Reading(con, every, forced(force_format, every), now.astimezone(UTC).replace(tzinfo=None), largest)
     files: list[FileSum] = []
-    total = len(plan.anew) + len(plan.fresh)
-    total_bytes = sum(file.size for file in (*plan.anew, *plan.fresh))
-    done = done_bytes = records = 0
-    for batch in (*([plan.anew] if plan.anew else []), *in_batches(plan.fresh, _BATCH)):
-        sums = _read(reading, batch)
-        files += sums
-        done += len(batch)
-        done_bytes += sum(file.size for file in batch)
-        records += sum(one.records for one in sums)
-        progress(Progress(done, total, records, done_bytes, total_bytes))
-    return report(con, plan, files, reading.problems)
+    with Fetcher(con) as fetcher:
+        remote = Reading(con, [Bucket(source) for source in sources], fetcher, reading.unknown, _BATCH)
+        plan = plan_of(con, paths, remote.again, largest)
+        local = (*plan.anew, *plan.fresh)
+        total = 0 if sources else len(local)  # how much there is in S3 is not known before its end
+        total_bytes = sum(file.size for file in local)
+        done = done_bytes = records = 0
+        for batch in chain([plan.anew] if plan.anew else [], in_batches(plan.fresh, _BATCH), remote.batches()):
+            sums = _read(reading, batch)
+            files += sums
+            done += len(batch)
+            done_bytes += sum(file.size for file in batch)
+            records += sum(one.records for one in sums)
+            progress(Progress(done, total, records, done_bytes, total_bytes))
+        if sources and done:
+            progress(Progress(done, done, records, done_bytes, done_bytes))
+    problems = (*reading.problems, *plan.problems, *remote.problems)
+    return report(con, replace(plan, already_read=plan.already_read + remote.already_read), files, problems)
 
 
 def report(
@@ -136,11 +165,6 @@ def report(
     return IngestReport(
         tuple(files), _by_source(files), plan.already_read, tuple(sorted(every, key=lambda p: (p.path, p.message)))
     )
-
-
-def formats_of(formats: Mapping[str, FieldMap], tools: Tools) -> tuple[Format, ...]:
-    """Every format that a file may be of: tightener's own, then those that tightener.yaml describes."""
-    return (*known(tools), *(Mapped(one, tools=tools) for one in formats.values()))
 
 
 def forced(name: str | None, formats: Sequence[Format]) -> Format | None:
@@ -158,14 +182,17 @@ def forced(name: str | None, formats: Sequence[Format]) -> Format | None:
     )
 
 
-def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Plan:
-    """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened."""
+def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str], again: Again, largest: int = LIMIT) -> Plan:
+    """Tell new, known and changed files apart. What has the time stamps of its last reading is not even opened.
+
+    A file that was too large for another limit counts as changed.
+    """
     found = find(paths)
     problems = list(found.problems)
     known = {
-        uri: (number, size, known_digest, stamp)
-        for number, uri, size, known_digest, stamp in con.execute(
-            "SELECT f.id, f.uri, f.size, f.digest, m.value"
+        uri: (number, size, known_digest, problem, stamp)
+        for number, uri, size, known_digest, problem, stamp in con.execute(
+            "SELECT f.id, f.uri, f.size, f.digest, f.problem, m.value"
             " FROM log_file AS f LEFT JOIN meta AS m ON m.key = 'stamp:' || f.uri"
         ).fetchall()
     }
@@ -175,42 +202,22 @@ def plan_of(con: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Plan:
     for file in found.files:
         try:
             if file.path not in known:
-                fresh.append(_opened(file))
+                fresh.append(opened(file))
                 continue
-            _, size, known_digest, stamp = known[file.path]
-            if stamp == _stamp(file.path) or (size == file.size and digest(file.path) == known_digest):
+            _, size, known_digest, problem, stamp = known[file.path]
+            if TOO_LARGE in problem and too_large(largest) not in problem:
+                changed.append(opened(file))
+            elif stamp == _stamp(file.path) or (size == file.size and digest(file.path) == known_digest):
                 already += 1
             else:
-                changed.append(_opened(file))
+                changed.append(opened(file))
         except OSError as error:
             problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
-    shared, gone = _shared(con, [known[file.path][0] for file in changed], {file.path for file in (*fresh, *changed)})
-    already -= len({file.path for file in found.files} & {file.path for file in shared})
-    anew = tuple(sorted((*changed, *shared), key=lambda f: f.path))
+    ids = [known[file.path][0] for file in changed]
+    others, gone = shared(con, ids, {file.path for file in (*fresh, *changed)}, again)
+    already -= len({file.path for file in found.files} & {file.path for file in others})
+    anew = tuple(sorted((*changed, *others), key=lambda f: f.name))
     return Plan(anew, tuple(fresh), already, (*problems, *gone), found.digests)
-
-
-def _shared(
-    con: duckdb.DuckDBPyConnection, ids: list[int], planned: set[str]
-) -> tuple[list[LogFile], tuple[Problem, ...]]:
-    """The files whose duplicates may have stood in a changed file: read again with it, or those would be lost."""
-    if not ids:
-        return [], ()
-    shared: list[LogFile] = []
-    gone: list[Problem] = []
-    for (uri,) in con.execute(query("ingest_shared"), {"ids": ids}).fetchall():
-        if uri in planned:
-            continue
-        try:
-            shared.append(_opened(LogFile(0, uri, Path(uri).stat().st_size)))
-        except OSError:
-            gone.append(Problem(uri, "is gone: records that it shared with a changed file may be missing now"))
-    return shared, tuple(gone)
-
-
-def _opened(file: LogFile) -> LogFile:
-    """With its compression: which also finds out that it can be opened."""
-    return replace(file, compression=compression(file.path))
 
 
 def _stamp(path: str) -> str:
@@ -223,34 +230,36 @@ def _read(reading: _Reading, batch: Sequence[LogFile]) -> list[FileSum]:
     """One batch in one transaction."""
     con = reading.con
     stamps: dict[str, str] = {}
-    opened: list[str] = []
+    names: list[str] = []
     files: list[tuple[LogFile, Format]] = []
     number = (con.execute("SELECT COALESCE(max(id), 0) FROM log_file").fetchone() or (0,))[0]
     for file in batch:
         try:
-            stamp = _stamp(file.path)
+            stamp = file.stamp or _stamp(file.path)
             beginning = head(file.path)
             found = reading.forced or _recognised(beginning, reading.formats)
-            opened.append(file.path)
+            names.append(file.name)
             if found is None:
-                names = ", ".join(one.name for one in reading.formats)
-                unknown = f"this is no log that tightener knows ({names})"
-                reading.problems.append(Problem(file.path, unknown if beginning.strip() else "the file is empty"))
+                problem = reading.unknown if beginning.strip() else "the file is empty"
+                reading.problems.append(Problem(file.name, problem))
+                if file.uri:  # it would be fetched again each time
+                    stamps[file.name] = stamp + reading.unknown
                 continue
             number += 1
-            files.append((replace(file, id=number), found))
+            files.append((replace(file, id=number, limit=reading.largest), found))
         except OSError as error:
-            reading.problems.append(Problem(file.path, f"cannot be read: {error.strerror}"))
+            reading.problems.append(Problem(file.name, f"cannot be read: {error.strerror}"))
             continue
-        if Path(file.path).stat().st_mtime < (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp():
-            stamps[file.path] = stamp
+        settled = (reading.now - _SETTLED).replace(tzinfo=UTC).timestamp()
+        if file.uri or Path(file.path).stat().st_mtime < settled:
+            stamps[file.name] = stamp
     staging.prepare(con)
     with ThreadPoolExecutor(1, initializer=_stand_back) as pool:
         hashes = pool.map(digest, [file.path for file, _ in files])  # wanted last, so it may take its time
         _stage(reading, files)  # before the transaction: an error that a format can do without would end it
         con.begin()
         try:
-            _forget(con, opened)
+            _forget(con, names)
             sums = _take(reading, files, hashes) if files else []
             keys = [f"stamp:{path}" for path in stamps]
             con.execute("INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(stamps.values())])
@@ -268,9 +277,10 @@ def _recognised(beginning: bytes, formats: Sequence[Format]) -> Format | None:
     return next((one for one in formats if one.recognises(beginning)), None)
 
 
-def _forget(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
-    found = con.execute("SELECT id FROM log_file WHERE list_contains(?, uri)", [paths]).fetchall()
-    con.execute("DELETE FROM meta WHERE list_contains(?, key)", [[f"stamp:{path}" for path in paths]])
+def _forget(con: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    found = con.execute("SELECT id FROM log_file WHERE uri IN (SELECT unnest(?))", [names]).fetchall()
+    con.execute("DELETE FROM meta WHERE key IN (SELECT unnest(?))", [[f"stamp:{name}" for name in names]])
+    con.execute("DELETE FROM unread WHERE uri IN (SELECT unnest(?))", [names])
     if found:
         for statement in duckdb.extract_statements(query("ingest_forget")):
             con.execute(statement, {"ids": [number for (number,) in found]})
@@ -322,15 +332,15 @@ def _take(reading: _Reading, files: Sequence[tuple[LogFile, Format]], hashes: It
                 f"{records} records read, but {accepted} accepted + {duplicate} duplicate + {rejected} rejected"
                 f" + {not_use} not a use",
                 slug="sum-mismatch",
-                place=Place(file.path),
+                place=Place(file.name),
                 hint="this is a bug of tightener's: please report it; nothing of this batch was stored",
             )
         counts = (records, accepted, duplicate, rejected, not_use)
-        sums.append(FileSum(file.path, found.name, found.source, *counts, unmapped, problem))
-        about = (number, file.path, found.name, found.source, file.size, digests_of[number])
+        sums.append(FileSum(file.name, found.name, found.source, *counts, unmapped, problem))
+        about = (number, file.name, found.name, found.source, file.size, digests_of[number])
         ledger.append([*about, *counts, first, last, problem, reading.now])
     if len(sums) != len(files):
-        missing = sorted({file.path for file, _ in files} - {one.path for one in sums})
+        missing = sorted({file.name for file, _ in files} - {one.path for one in sums})
         raise LogError("a file was not counted", slug="sum-mismatch", place=Place(missing[0]))
     con.executemany("INSERT INTO log_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger)
     return sums

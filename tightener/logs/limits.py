@@ -5,15 +5,18 @@ from __future__ import annotations
 import atexit
 import math
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 SHARE = 0.6  # of the machine's memory: the rest is for what is read and for Python
 LEAST = 128 << 20  # bytes
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,43 @@ class Limits:
     memory: int | None = None  # bytes
     threads: int | None = None
     temporary: Path | None = None  # folder that data is spilled into; made where it is missing
+
+
+Fail = Callable[..., Exception]  # a message, the key that it is about, a hint -> the error to raise
+
+
+def read(data: Mapping[str, Any], base: Path, fail: Fail) -> Limits:
+    """The limits in a configuration (`memory_limit`, `threads`, `temp_directory`), whose paths count from `base`."""
+    folder = data.get("temp_directory")
+    return Limits(_memory(data, fail), number(data, "threads", fail), base / folder if folder else None)
+
+
+def number(data: Mapping[str, Any], key: str, fail: Fail) -> int | None:
+    """A whole number from 1; None where the key is absent."""
+    value = data.get(key)
+    if value is not None and (type(value) is not int or value < 1):
+        raise fail(f"`{key}` must be a whole number from 1, not {value!r}", key)
+    return value
+
+
+def size(data: Mapping[str, Any], key: str, fail: Fail) -> int | None:
+    """`4GB` -> bytes, as DuckDB counts them: GB are powers of ten, GiB of two. None where the key is absent."""
+    value = data.get(key)
+    if value is None:
+        return None
+    said = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if said is None:
+        raise fail(f"`{key}` must be a size such as 4GB, not {value!r}", key, hint="a number and KB, MB, GB or TB")
+    return int(float(said[1]) * (1024 if said[3] else 1000) ** (1 + "KMGT".index(said[2].upper())))
+
+
+def _memory(data: Mapping[str, Any], fail: Fail) -> int | None:
+    found = size(data, "memory_limit", fail)
+    if found is not None and found < LEAST:
+        raise fail(
+            f"`memory_limit` is too small: {data['memory_limit']}", "memory_limit", hint=f"at least {LEAST >> 20}MiB"
+        )
+    return found
 
 
 def settings(of: Limits, database: Path | None) -> dict[str, str]:

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from tightener.errors import LogError
 from tightener.logs import ingest, store
-from tightener.logs.files import LogFile, Problem, in_batches
+from tightener.logs.files import LIMIT, LogFile, Problem, in_batches
 from tightener.logs.formats.field_map import FieldMap
 from tightener.logs.ingest import FileSum, IngestReport
 from tightener.logs.limits import Limits
@@ -75,6 +75,7 @@ class Reader:
     formats: Mapping[str, FieldMap]
     tools: Tools
     force_format: str | None
+    largest: int
 
     def __call__(self, tasks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For mapInArrow: rows of (batch, paths) -> rows of `_HANDED`."""
@@ -92,6 +93,7 @@ class Reader:
                 tools=self.tools,
                 force_format=self.force_format,
                 progress=lambda _: None,
+                largest=self.largest,
             )
             of_files = {(one.path, one.problem) for one in done.files}  # those stand in log_file
             others = [one for one in done.problems if (one.path, one.message) not in of_files]
@@ -203,6 +205,7 @@ def read(
     tools: Tools,
     force_format: str | None = None,
     say: Callable[[str], None],
+    largest: int = LIMIT,
 ) -> IngestReport:
     """As `ingest.ingest`, on a cluster whose workers see the same paths; the database keeps usage, and no events.
 
@@ -210,7 +213,7 @@ def read(
     LogError, as `ingest.ingest` and `connect` do, and where the cluster fails; then nothing was stored.
     """
     ingest.forced(force_format, ingest.formats_of(formats, tools))  # which the workers would find out otherwise
-    plan = ingest.plan_of(con, paths)
+    plan = ingest.plan_of(con, paths, lambda _: None, largest)
     problems = [*plan.problems, *(Problem(file.path, _CHANGED) for file in plan.anew)]
     files: tuple[FileSum, ...] = ()
     if plan.fresh:
@@ -218,7 +221,7 @@ def read(
         if size < _FITS:
             say(f"{size / 1e6:,.0f} MB are a matter of minutes on one machine: a cluster is for what does not fit one")
         batches = in_batches(plan.fresh, _BATCH)
-        reader = Reader(now, formats, tools, force_format)
+        reader = Reader(now, formats, tools, force_format, largest)
         con.execute(query("spark_identity"))
         known = {name: con.sql(query(f"spark_{name}")).to_arrow_table() for name in ("known", "known_call")}
         with connect() as session, _explained("the cluster could not read the logs"):

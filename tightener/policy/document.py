@@ -6,7 +6,7 @@ What the parts of a file mean is section 1 of docs/policy-semantics.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -62,19 +62,7 @@ class PolicyFile:
         Raises PolicyError: `rule-behind-alias` for a rule that shares text with another, `edit-went-wrong` where the
         result does not say what was asked for; KeyError for a rule that is not in this file.
         """
-        wanted: dict[tuple[str, int], Sequence[Body]] = {}
-        for (name, index), bodies in changes.items():
-            rule = self.agents[name].rules[index]
-            if tuple(bodies) == (rule.body,):
-                continue
-            if rule.alias_of is not None:
-                raise PolicyError(
-                    f"this rule shares text with the anchor or merge key in line {rule.alias_of.line}",
-                    slug="rule-behind-alias",
-                    hint="write the rule out, or change it where it is anchored, by hand",
-                    place=rule.place,
-                )
-            wanted[name, index] = bodies
+        wanted = self._wanted(changes)
         # What is added comes first, so that what goes is removed from blocks that are known to keep something.
         file, orders = self, {name: list(range(len(agent.rules))) for name, agent in self.agents.items()}
         for name, rules in (additions or {}).items():
@@ -93,6 +81,38 @@ class PolicyFile:
         if found != {name: [said for _, said in rules] for name, rules in asked.items()}:
             raise _went_wrong(self.path)
         return Rewritten(read, {name: tuple(index for index, _ in rules) for name, rules in asked.items()})
+
+    def meaning(
+        self,
+        agent: str,
+        changes: Mapping[tuple[str, int], Sequence[Body]],
+        additions: Mapping[str, Sequence[Addition]],
+    ) -> AgentPolicy:
+        """What `rewritten` would make of one agent, without its text: the same rules, added ones last, where they were.
+
+        Raises PolicyError (`rule-behind-alias`), KeyError as `rewritten` does.
+        """
+        policy, more = self.agents[agent], additions.get(agent, ())
+        order = [*range(len(policy.rules)), *(-1 - number for number in range(len(more)))]
+        rules: list[Rule] = []
+        for source, said in _intended(policy, self._wanted(changes), more, order):
+            effect, service, body, expires, ttl, extras = said
+            place = policy.rules[source].place if source >= 0 else policy.place
+            rules.append(
+                Rule(
+                    agent,
+                    len(rules),
+                    effect,
+                    service,
+                    body,
+                    place,
+                    expires=expires,
+                    ttl=ttl,
+                    extras=extras,
+                    aliases=self.aliases,
+                )
+            )
+        return replace(policy, rules=tuple(rules))
 
     def with_copies(self, agent: str, copies: Mapping[str, str]) -> str:
         """The text with new agents behind one, and every other byte kept.
@@ -115,6 +135,23 @@ class PolicyFile:
         if {name: list(map(_said, one.rules)) for name, one in self._read(text).agents.items()} != wanted:
             raise _went_wrong(self.path)
         return text
+
+    def _wanted(self, changes: Mapping[tuple[str, int], Sequence[Body]]) -> dict[tuple[str, int], Sequence[Body]]:
+        """The changes that change something. Raises PolicyError for a rule whose text is not its own."""
+        wanted: dict[tuple[str, int], Sequence[Body]] = {}
+        for (name, index), bodies in changes.items():
+            rule = self.agents[name].rules[index]
+            if tuple(bodies) == (rule.body,):
+                continue
+            if rule.alias_of is not None:
+                raise PolicyError(
+                    f"this rule shares text with the anchor or merge key in line {rule.alias_of.line}",
+                    slug="rule-behind-alias",
+                    hint="write the rule out, or change it where it is anchored, by hand",
+                    place=rule.place,
+                )
+            wanted[name, index] = bodies
+        return wanted
 
     def _read(self, text: str) -> PolicyFile:
         try:

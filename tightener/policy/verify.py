@@ -93,9 +93,11 @@ def compare_policies(old: AgentPolicy | None, new: AgentPolicy | None, at: datet
         return Verdict(Kind.CONTAINED)
     checks = 0
     doubt = ""
+    before_of, after_of = _rules_by_service(old), _rules_by_service(new)
+    same_everywhere = before_of.get("*") == after_of.get("*")
     for service in _services(old, new):
-        if old is not None and _same_rules(old, new, service):
-            continue
+        if old is not None and same_everywhere and before_of.get(service) == after_of.get(service):
+            continue  # the same rules on both sides: then so is every answer at every moment
         for moment in _moments(old, new, service, at):
             before = _NOTHING if old is None else effective(old, service, moment)
             found, looked_at = _never_wider(before, effective(new, service, moment))
@@ -127,9 +129,9 @@ def _never_wider(old: _Compiled, new: _Compiled) -> tuple[Result, int]:
     looked_at = len(deny_old) * 2 + len(approval_old)
     doubt: Result | None = None
     questions: tuple[tuple[Union, Iterator[tuple[Box, ...]]], ...] = (
-        (Union((*deny_new, *approval_new, *allow_old)), ((box,) for box in allow_new)),
+        (Union((*deny_new, *approval_new, *allow_old)), _others(allow_new, allow_old)),
         (limited, _pairs(gone, allow_new)),
-        (Union((*deny_new, *allow_old, *approval_old)), ((box,) for box in approval_new)),
+        (Union((*deny_new, *allow_old, *approval_old)), _others(approval_new, approval_old)),
         (denied, _pairs(gone_denies, approval_new)),
     )
     for union, inners in questions:
@@ -141,6 +143,12 @@ def _never_wider(old: _Compiled, new: _Compiled) -> tuple[Result, int]:
             if found.kind is Kind.NOT_PROVEN:
                 doubt = doubt or found
     return doubt or Result(Kind.CONTAINED), looked_at
+
+
+def _others(new: Sequence[Box], old: Sequence[Box]) -> Iterator[tuple[Box]]:
+    """The new boxes that are no old ones: a box lies in itself."""
+    known = {(box.action, box.resource, box.branch) for box in old}
+    return ((box,) for box in new if (box.action, box.resource, box.branch) not in known)
 
 
 def _pairs(limits: Sequence[Box], granted: Sequence[Box]) -> Iterator[tuple[Box, Box]]:
@@ -161,13 +169,12 @@ def _services(old: AgentPolicy | None, new: AgentPolicy) -> Sequence[str]:
     return (*sorted(named), unnamed)
 
 
-def _same_rules(old: AgentPolicy, new: AgentPolicy, service: str) -> bool:
-    """Whether the rules that concern a service are the same on both sides: then so is every answer at every moment."""
-    sides = []
-    for policy in (old, new):
-        rules = (rule for rule in policy.rules if rule.service in (service, "*"))
-        sides.append({(rule.effect, rule.service, rule.body, rule.expires) for rule in rules})
-    return sides[0] == sides[1]
+def _rules_by_service(policy: AgentPolicy | None) -> Mapping[str, set[tuple[object, ...]]]:
+    """What the rules of each service say; those for all services are under `*`."""
+    found: dict[str, set[tuple[object, ...]]] = {}
+    for rule in () if policy is None else policy.rules:
+        found.setdefault(rule.service, set()).add((rule.effect, rule.body, rule.expires))
+    return found
 
 
 def _moments(old: AgentPolicy | None, new: AgentPolicy, service: str, at: datetime) -> Sequence[datetime]:

@@ -254,7 +254,13 @@ def _not_seen(parts: Sequence[Part], about: Context) -> Iterator[str]:
         holes = [line for line in words.coverage_lines(study.comparison) if "; " in line]
         lines += [
             f"{part.agent}: {text}"
-            for text in (*holes, *words.not_seen(study), *words.kept(study.comparison), *left_out)
+            for text in (
+                *holes,
+                *words.not_seen(study),
+                *words.kept(study.comparison),
+                *words.stays(part.proposal),
+                *left_out,
+            )
         ]
     yield from (f"- {short(line, _LINE)}" for line in lines[:_LINES])
     if not lines:

@@ -129,7 +129,8 @@ def status(con: duckdb.DuckDBPyConnection, config: Config) -> dict[str, Any]:
                 "SELECT uri, problem FROM log_file WHERE problem <> '' ORDER BY uri"
             ).fetchall()
         ]
-        + [{"file": p.path, "problem": p.message} for p in digests.problems(con)],
+        + [{"file": p.path, "problem": p.message} for p in digests.problems(con)]
+        + [{"file": uri, "problem": reason} for uri, reason in con.execute(query("unread")).fetchall()],
     }
 
 

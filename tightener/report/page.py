@@ -94,6 +94,7 @@ def view(
         ended=study.ended,
         removal=words.removal_line(study.comparison) if any(g.verdict for g in study.comparison.grants) else "",
         kept=tuple(words.kept(study.comparison)),
+        stays=tuple(words.stays(found)),
         promotions=tuple(words.promotions(study)),
         not_seen=tuple(words.not_seen(study)),
         refused=tuple(_attempt(a) for a in study.comparison.refused),

@@ -16,6 +16,7 @@ from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
+from tightener.tighten.rule_use import Open
 from tightener.tighten.suggestion import Suggestion
 
 
@@ -51,6 +52,7 @@ def proposal(found: Proposal) -> dict[str, Any]:
         **common(study),
         "suggestions": [suggestion(s, found) for s in found.suggestions],
         "left_out": [{**suggestion(s, found), "reason": reason} for s, reason in found.left_out],
+        "left_as_granted": [_open(one) for one in found.open],
         "proof": {
             "verdict": found.proof.containment.kind,
             "holds": found.proof.holds,
@@ -92,6 +94,18 @@ def suggestion(one: Suggestion, of: Proposal) -> dict[str, Any]:
         "requires": list(one.requires),
         "moves": [_moved(rule) for rule in one.moved],
         "risk_removed": round(of.removes[one.id], 2) if one.id in of.removes else None,
+    }
+
+
+def _open(one: Open) -> dict[str, Any]:
+    """A granted pattern that stays because what is used below it keeps growing."""
+    return {
+        "file": one.rule.place.path,
+        "line": one.rule.place.line,
+        "service": one.rule.service,
+        "actions": list(one.actions),
+        "dimension": one.dimension,
+        **one.because.document,
     }
 
 

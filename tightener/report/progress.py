@@ -22,11 +22,12 @@ def progress_printer(stream: TextIO, *, shown: bool) -> Callable[[Progress], Non
     def show(step: Progress) -> None:
         nonlocal last
         now = time.monotonic()
-        done = step.files_done == step.files_total
+        done = step.files_done == step.files_total  # never, where the total is not known (0)
         rate = step.records / (now - started) if now > started else 0.0
-        text = f"{step.files_done}/{step.files_total} files, {step.records:,} records, {rate:,.0f} records/s"
+        of = f"/{step.files_total}" if step.files_total else ""
+        text = f"{step.files_done}{of} files, {step.records:,} records, {rate:,.0f} records/s"
         if on_terminal:
-            share = step.bytes_done / step.bytes_total if step.bytes_total else 1.0
+            share = step.bytes_done / step.bytes_total if step.files_total and step.bytes_total else float(done)
             bar = "#" * round(20 * share)
             stream.write(f"\r[{bar:<20}] {text}\x1b[K" + ("\n" if done else ""))
             stream.flush()

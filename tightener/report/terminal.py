@@ -128,6 +128,7 @@ def proposal(out: Printer, found: Proposal, tried: str = "") -> None:
         out.line()
         out.diff(found.diff)
     _sentences(out, "Without use, and kept for want of evidence", words.kept(study.comparison))
+    _sentences(out, "Used, and left as granted", words.stays(found))
     _checklist(out, found)
     _lists(out, study)
 

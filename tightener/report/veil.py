@@ -17,6 +17,7 @@ from tightener.redaction import Redact, Shown
 from tightener.results import Proposal, Study
 from tightener.tighten.checklist import Item
 from tightener.tighten.compare import Attempt
+from tightener.tighten.rule_use import Open
 from tightener.tighten.suggestion import Edit, Suggestion, compose
 
 # Evidence whose texts are the names of actions or words of tightener's own; all other texts are taken for values.
@@ -26,7 +27,11 @@ _NO_VALUES = frozenset(
         *("class", "ttl", "calendar", "because", "day"),
     }
 )
-_SAFE = re.compile(r"rejected by .*|it needs [a-z-]+-[0-9a-f]{6}, which is left out", re.DOTALL)
+_SAFE = re.compile(
+    r"rejected by .*|it needs [a-z-]+-[0-9a-f]{6}, which is left out"
+    r"|`[^`]+` would be written out as \d+ actions, none of which .*",
+    re.DOTALL,
+)
 _LOSES = re.compile(r"(?:not together with the others: )?\d+ requests in use would lose their level(?=, such as )")
 _LOOK = "`tightener suggest` says why"
 
@@ -61,6 +66,7 @@ def proposal(found: Proposal, said: Redact, people: Collection[str] = ()) -> Pro
             ),
         ),
         checklist=tuple(_item(one, reasons) for one in found.checklist),
+        open=tuple(map(veil.open, found.open)),
     )
 
 
@@ -144,6 +150,11 @@ class _Veil:
             ),
             name=one.id,
         )
+
+    def open(self, one: Open) -> Open:
+        """The same, with its witnesses as they go out."""
+        shown = tuple(w._replace(value=self.value(one.rule.service, w.value)) for w in one.because.witnesses)
+        return replace(one, because=replace(one.because, witnesses=shown))
 
     def _body(self, service: str, body: Body) -> Body:
         return replace(

@@ -180,6 +180,7 @@ class ReportView:
     ended: tuple[str, ...] = ()  # sentences on decisions of people that hold no longer
     removal: str = ""  # what removals rest on, in a sentence
     kept: tuple[str, ...] = ()  # sentences on what is without use and stays for want of evidence
+    stays: tuple[str, ...] = ()  # sentences on what is used and left as wide as it was granted
     promotions: tuple[str, ...] = ()  # sentences on what people approved often and never refused
     not_seen: tuple[str, ...] = ()  # sentences on what could not be seen
     refused: tuple[AttemptRow, ...] = ()

@@ -11,9 +11,11 @@ from tightener.tighten.compare import Attempt, Comparison
 from tightener.tighten.evidence import verdict as evidence
 from tightener.tighten.evidence.verdict import HORIZON, Class, Verdict
 from tightener.tighten.grants import Status
+from tightener.tighten.pieces import Why
 from tightener.tighten.promotion import lines
 from tightener.tighten.reach import Count, Scope
 from tightener.tighten.risk import RiskClass
+from tightener.tighten.rule_use import Open
 from tightener.tighten.wording import count, listing, weekly
 
 
@@ -130,6 +132,25 @@ def kept(comparison: Comparison) -> list[str]:
         if grant.verdict is not None and grant.verdict.kind is Class.KEEP:
             groups.setdefault(wanting(grant.verdict), []).append(grant.action)
     return [f"{_few(actions)}: {why}" for why, actions in groups.items()]
+
+
+def stays(found: Proposal) -> list[str]:
+    """What is used and stays as wide as it was granted: for want of evidence, or because it keeps growing."""
+    groups: dict[str, list[str]] = {}
+    for grant in found.study.comparison.grants:
+        if grant.lacking and grant.note == f"not narrowed: {grant.lacking}":
+            groups.setdefault(grant.note, []).append(grant.action)
+    return [*(f"{_few(actions)}: {note}" for note, actions in groups.items()), *map(_open, found.open)]
+
+
+def _open(one: Open) -> str:
+    """Without the values that were used: the pattern and the days say enough."""
+    pattern = one.because.pattern
+    what = f"any {one.dimension}" if pattern == "*" else f"`{pattern}`"
+    days = " and ".join(map(str, one.because.days))
+    shown = f"first used on {days}" if one.because.why is Why.ENDS else f"new ones on {days}"
+    where = f"line {one.rule.place.line}, {one.rule.service} {listing(one.actions)}"
+    return f"{where}: {what}, as granted: what is used there {one.because.why.value} ({shown})"
 
 
 def _few(actions: list[str]) -> str:

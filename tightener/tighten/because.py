@@ -9,9 +9,8 @@ import duckdb
 
 from tightener.resources import query
 from tightener.tighten.compare import Comparison
-from tightener.tighten.generalise import Reason, reasons
+from tightener.tighten.generalise import Reason, clipped, cover, staying
 from tightener.tighten.grants import Grant
-from tightener.tighten.pieces import Why
 from tightener.tighten.segments import Seen
 
 
@@ -44,7 +43,7 @@ def because(con: duckdb.DuckDBPyConnection, comparison: Comparison, grant: Grant
         ).fetchall()
         values = [Seen(*row) for row in rows]
         if any(one.value for one in values) and any({"*", "?"} & set(pattern) for pattern in granted):
-            made = reasons(grant.rule.service, dimension, values, granted)
-            left = tuple(Reason(pattern, Why.GRANTED, ()) for pattern in granted)
-            found[dimension] = Because(len(values), sum(one.first >= middle for one in values), made or left)
+            every = cover(grant.rule.service, dimension, values) or []
+            made = (clipped(every, values, granted) if every else None) or tuple(staying(every, granted).values())
+            found[dimension] = Because(len(values), sum(one.first >= middle for one in values), made)
     return found

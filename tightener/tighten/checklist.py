@@ -19,6 +19,7 @@ from tightener.policy.rules import ANY, boxes, effective
 from tightener.services.catalogue import AWS, arn_formats
 from tightener.services.semantics import fold_action
 from tightener.tighten.compare import Comparison
+from tightener.tighten.evidence.verdict import wanting
 from tightener.tighten.grants import Grant, Status
 from tightener.tighten.moves import MOST_A_WEEK, RuleMoves
 from tightener.tighten.reach import Boxes, Scope, scope
@@ -162,13 +163,15 @@ class _Asking:
 
     def _reason(self, rule: Rule, grant: Grant) -> str:
         """Why the evidence does not let it go."""
-        if grant.note:
-            return grant.note
-        if grant.status is not Status.EXERCISED:
-            return grant.status.value.replace("_", " ")
         for text in (grant.pattern, grant.action):
             if (grant.rule.index, text) in self.left_out:
                 return self.left_out[grant.rule.index, text]
+        if grant.note:
+            return grant.note
+        if grant.verdict is not None and grant.verdict.missing:
+            return f"unexercised: {wanting(grant.verdict.missing, grant.verdict.suffices, grant.verdict.window)}"
+        if grant.status is not Status.EXERCISED:
+            return grant.status.value.replace("_", " ")
         often = [one for one in self.moved.get(grant.rule.index, RuleMoves()).too_often if one.grant.id == grant.id]
         if often:
             weekly = max(one.load.weekly for one in often)
@@ -176,6 +179,6 @@ class _Asking:
         if grant.evidence.indirect_uses and grant.evidence.indirect_uses == grant.evidence.uses:
             return "used by services on its behalf, which nobody can be asked about"
         folded = fold_action(rule.service, grant.action)
-        if any((grant.rule.index, folded, one) in self.comparison.blocked for one in ("resource", "branch")):
+        if any((grant.rule.index, folded, one) in self.comparison.partial.blocked for one in ("resource", "branch")):
             return "some of its calls hide what exactly they touched"
         return "used on too much else for anything narrower"

@@ -12,16 +12,14 @@ import duckdb
 
 from tightener.logs.coverage import Coverage
 from tightener.logs.usage import bounds, inputs_of
-from tightener.model import AgentPolicy, Box, Effect, Rule, Window
-from tightener.policy.patterns import intersects, matches
-from tightener.policy.rules import boxes_of
+from tightener.model import AgentPolicy, Effect, Rule, Window
 from tightener.resources import query
 from tightener.services.catalogue import AWS, arn_formats, prefixes
-from tightener.services.semantics import fold_action
 from tightener.tighten.evidence.earlier import earlier
 from tightener.tighten.evidence.judge import Judge, Unused
 from tightener.tighten.grants import Evidence, Grant, Status, granted_actions
 from tightener.tighten.owners import Candidate, assign
+from tightener.tighten.partial import Partial, partial
 
 # A removal needs the action to have been observable on nearly the whole window; a single lost day must not stop a
 # weekly run, and is named in the output. At least this many days, unless a shorter window was asked for.
@@ -90,9 +88,7 @@ class Comparison:
     unmapped: tuple[tuple[str, int], ...]
     uses: int
     requests: int
-    blocked: frozenset[tuple[int, str, str]] = field(
-        default_factory=frozenset
-    )  # (rule, action, dimension): partial use
+    partial: Partial = field(default_factory=Partial)
     contested: bool = False  # some request is granted by several rules
 
     def of_rule(self, index: int) -> tuple[Grant, ...]:
@@ -119,12 +115,12 @@ def compare(
     in_force, origin = (draft.policy, draft.origin) if draft else (policy, range(len(policy.rules)))
     candidates, contested = assign(con, policy, terms.moment, in_force, origin)
     evidence = _evidence(con, terms)
-    blocked, partial = _partial(con, policy)
+    part = partial(con, policy)
     doubts, own_doubts = _doubts(con, candidates)
     unmapped = con.execute(
         "SELECT service, action, sum(uses)::BIGINT FROM request WHERE kind = 'unmapped' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    found = _Found(evidence, partial, doubts, own_doubts, unmapped)
+    found = _Found(evidence, part.uses, doubts, own_doubts, unmapped)
     grants = _judged(con, policy, terms, _grants(con, policy, terms, found, draft.before.grants if draft else ()))
     total = con.execute(
         "SELECT coalesce(sum(uses), 0)::BIGINT, count(*) FROM request WHERE kind IN ('exercised', 'approved')"
@@ -140,7 +136,7 @@ def compare(
         unmapped=tuple((f"{service} {action}", count) for service, action, count in unmapped),
         uses=uses,
         requests=requests,
-        blocked=blocked,
+        partial=part,
         contested=contested,
     )
 
@@ -169,47 +165,6 @@ def terms_agent(con: duckdb.DuckDBPyConnection) -> str:
     return str(row[0]) if row else ""
 
 
-def _partial(
-    con: duckdb.DuckDBPyConnection, policy: AgentPolicy
-) -> tuple[frozenset[tuple[int, str, str]], dict[tuple[int, str], int]]:
-    """Partial uses count for every grant that they may have touched, and block narrowing of the dimension they hide.
-
-    Leaves the temp table `touched` behind (request id, rule): what they do show must stay granted by those rules, too.
-    """
-    blocked: set[tuple[int, str, str]] = set()
-    uses: dict[tuple[int, str], int] = {}
-    rows = con.execute(
-        "SELECT service, action, resource, branch, partial, uses, id FROM request "
-        "WHERE partial <> '' AND kind IN ('exercised', 'approved', 'no_evidence') ORDER BY ALL"
-    ).fetchall()
-    touching: list[tuple[int, int]] = []
-    for service, action, resource, branch, partial, count, number in rows:
-        folded = fold_action(service, action)
-        touched = {
-            box.rule
-            for box in boxes_of(policy, service)
-            if box.effect is not Effect.DENY
-            and matches(box.action, folded)
-            and may_touch(box, resource, branch, partial)
-        }
-        for rule in touched:
-            uses[rule, action] = uses.get((rule, action), 0) + count
-            blocked.update((rule, folded, dimension) for dimension in partial.split(","))
-            touching.append((number, rule))
-    con.execute("CREATE OR REPLACE TEMP TABLE touched (id BIGINT, rule INTEGER)")
-    if touching:
-        con.executemany("INSERT INTO touched VALUES (?, ?)", touching)
-    return frozenset(blocked), uses
-
-
-def may_touch(box: Box, resource: str, branch: str, partial: str) -> bool:
-    """Whether a partial request may have touched what a box holds: what it hides is a pattern, the rest values."""
-    return all(
-        intersects(pattern, value) if dimension in partial else matches(pattern, value)
-        for dimension, pattern, value in (("resource", box.resource, resource), ("branch", box.branch, branch))
-    )
-
-
 def _doubts(
     con: duckdb.DuckDBPyConnection, candidates: Sequence[Candidate]
 ) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], int]]:
@@ -226,7 +181,7 @@ def _doubts(
 @dataclass(frozen=True, slots=True)
 class _Found:
     evidence: dict[tuple[int, str], Evidence]
-    partial: dict[tuple[int, str], int]
+    partial: Mapping[tuple[int, str], int]
     doubts: dict[tuple[int, str], int]
     own_doubts: dict[tuple[int, str], int]
     unmapped: list[tuple[str, str, int]]

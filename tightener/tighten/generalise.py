@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from tightener.policy.patterns import contains, to_regex
+from tightener.policy.patterns import contains, intersects, matches, to_regex
 from tightener.tighten.arguments import Argument, Held, Kind, hold
-from tightener.tighten.pieces import BY_NAME, EVIDENCED, Piece, Why, Witness, pair, two_witnesses, written
+from tightener.tighten.pieces import BY_NAME, EVIDENCED, OPEN, Piece, Why, Witness, pair, two_witnesses, written
 from tightener.tighten.rollup import FEW, Group, Groups, Heads, TooMany, roll_up
 from tightener.tighten.segments import LINES, Schema, Seen, family, is_sensitive
 from tightener.tighten.slots import ANY, SENSITIVE, SPACE, agrees, slot
@@ -37,6 +37,11 @@ class Reason:
     why: Why
     witnesses: tuple[Witness, ...]
     within: tuple[str, ...] = ()  # without a pattern: patterns that match all of its values; none = not known
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days of its witnesses, in order."""
+        return tuple(_EPOCH + timedelta(days=day) for day in sorted({w.day for w in self.witnesses}))
 
     @property
     def document(self) -> dict[str, object]:
@@ -95,33 +100,34 @@ def covered(dimension: str, heads: Heads, others: Sequence[Argument] = ()) -> li
 def _cover(dimension: str, heads: Heads, held: Mapping[str, tuple[Held, Sequence[Group]]]) -> list[Reason]:
     until = max(group.last for groups in heads.values() for group in groups.values())
     several = _several(dimension, heads)
-    left = _growing(heads, until) | {key for key, groups in heads.items() if _ends(*key, groups)}
-    found: dict[str, dict[tuple[str, tuple[str, ...]], Reason]] = {}
+    left = {key: (Why.ENDS, seen) for key, groups in heads.items() if (seen := _ends(*key, groups))}
+    left |= {key: (Why.GROWS, seen) for key, seen in _growing(heads, until).items()}
+    found: dict[str, dict[str | Reason, Reason]] = {}  # by argument, each pattern once
     for key, groups in sorted(heads.items(), key=lambda item: (item[0][0], item[0][1].kind)):
         head, schema = key
         argument = head.partition("=")[0] + "=" if schema.is_argument else ""
         if argument not in held:
             made = (
-                [_left_over(argument)]
+                [Reason(f"{argument}*" if argument else "", *left[key])]
                 if key in left
                 else _under(dimension, head, schema, groups, until, several=several)
             )
-            found.setdefault(argument, {}).update(((one.pattern, one.within), one) for one in made)
+            found.setdefault(argument, {}).update((one.pattern or one, one) for one in made)
     for argument, (known, its) in held.items():
-        found[argument] = {(one.pattern, ()): one for one in _held(argument, known, its)}
+        found[argument] = {one.pattern: one for one in _held(argument, known, its)}
     for argument, made_of in found.items():
         if argument and len(made_of) > MOST_PATTERNS:
-            found[argument] = {("", ()): _left_over(argument)}
+            found[argument] = {"": _left_over(argument)}
     return _without_covered([one for made_of in found.values() for one in made_of.values()])
 
 
-def _growing(heads: Heads, until: int) -> set[tuple[str, Schema]]:
-    """The guarded heads of a sort of which new ones keep appearing."""
+def _growing(heads: Heads, until: int) -> dict[tuple[str, Schema], tuple[Witness, Witness]]:
+    """The guarded heads of a sort of which new ones keep appearing, each with two that did."""
     families: defaultdict[tuple[str, bool], list[tuple[str, Schema]]] = defaultdict(list)
     for head, schema in heads:
         if schema.kind not in {"argument", "literal", "lines"}:
             families[family(head), head.endswith("/")].append((head, schema))
-    found: set[tuple[str, Schema]] = set()
+    found: dict[tuple[str, Schema], tuple[Witness, Witness]] = {}
     for keys in families.values():
         if len(keys) < FEWEST_GROWING:
             continue
@@ -131,20 +137,26 @@ def _growing(heads: Heads, until: int) -> set[tuple[str, Schema]]:
             if any(row for group in heads[key].values() for _, row in group.births.values())
         ]
         settled = (min(group.first for key in keys for group in heads[key].values()) + until) / 2
-        if pair(sorted(one for one in births if one[0] > settled)):
-            found.update(keys)
+        if new := pair(sorted(one for one in births if one[0] > settled)):
+            found.update(dict.fromkeys(keys, new))
     return found
 
 
-def _ends(head: str, schema: Schema, groups: Groups) -> bool:
-    """Whether a guarded head says the month, or a shorter time, in which it is used: the next one has another name."""
+def _ends(head: str, schema: Schema, groups: Groups) -> tuple[Witness, ...]:
+    """The first use of a guarded head that says the month, or a shorter time, in which it is used; of others nothing.
+
+    The next one has another name.
+    """
     if schema.kind in {"argument", "literal", "lines"} or not (found := slot(head)):
-        return False
+        return ()
     if not found.dated.year or found.dated.level == "year":
-        return False
+        return ()
     births = [(day, number) for group in groups.values() for day, (number, _) in group.births.items()]
     fitting = sum(number for day, number in births if agrees(found.dated, day))
-    return fitting >= AGREEMENT * sum(number for _, number in births)
+    if fitting < AGREEMENT * sum(number for _, number in births):
+        return ()
+    day, value = min((group.first, row.value) for group in groups.values() for row in group.few)
+    return (Witness(value.replace(SPACE, " "), day),)
 
 
 def _under(dimension: str, head: str, schema: Schema, groups: Groups, until: int, *, several: bool) -> list[Reason]:
@@ -283,10 +295,32 @@ def clipped(every: Sequence[Reason], values: Iterable[Seen], granted: Sequence[s
     found = [entry for entry in kept.values() if not any(_covers(g, entry[1].pattern, left) for g in left)]
     if not found and left == set(granted):
         return None
-    found += [(granted.index(pattern), Reason(pattern, Why.GRANTED, ())) for pattern in left if pattern not in kept]
+    stays = staying(every, granted)
+    found += [(granted.index(pattern), stays[pattern]) for pattern in left if pattern not in kept]
     if {one.pattern for _, one in found} == set(granted):
         found = [(granted.index(one.pattern), one) for _, one in found]
     return tuple(one for _, one in sorted(found, key=lambda entry: (entry[0], entry[1].pattern)))
+
+
+def unmasked(every: Sequence[Reason], hidden: Collection[str], granted: Sequence[str]) -> list[Reason]:
+    """The same where values of these arguments (names with the equals sign) are hidden: those stay as granted."""
+    found = [one for one in every if not one.pattern.startswith(tuple(hidden))]
+    for name in sorted(hidden):
+        whole = f"{name}*"
+        stay = [whole] if any(contains(g, whole) for g in granted) else [g for g in granted if intersects(g, whole)]
+        found += [Reason(pattern, Why.HIDDEN, ()) for pattern in stay]
+    return found
+
+
+def staying(every: Sequence[Reason], granted: Sequence[str]) -> dict[str, Reason]:
+    """Why each granted pattern stays, where it does: what keeps growing below it, with the uses that show it."""
+    found = {pattern: Reason(pattern, Why.GRANTED, ()) for pattern in granted}
+    for one in every:
+        if one.why in OPEN:
+            home = next((g for g in granted if any(matches(g, w.value) for w in one.witnesses)), None)
+            if home is not None and found[home].why is Why.GRANTED:
+                found[home] = replace(one, pattern=home)
+    return found
 
 
 def _most(some: Sequence[Reason]) -> int:

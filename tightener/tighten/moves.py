@@ -172,7 +172,7 @@ def _may_move(grant: Grant) -> bool:
 def _partly(comparison: Comparison, grant: Grant) -> bool:
     """Whether some use of it hides what it touched."""
     folded = fold_action(grant.rule.service, grant.action)
-    return any((grant.rule.index, folded, d) in comparison.blocked for d in ("resource", "branch"))
+    return any((grant.rule.index, folded, d) in comparison.partial.blocked for d in ("resource", "branch"))
 
 
 def _groups(grant: Grant, calls: Sequence[Call], window: Window, *, partly: bool) -> list[_Group]:

@@ -29,11 +29,15 @@ class Why(StrEnum):
     QUANTITY = "quantities"  # an argument's numbers or dates, left as they were granted
     ABSENT = "no arguments"  # a call without any, where one was made or where any argument may be anything
     KIN = "used with another argument of its kind"  # again and again, and listed beside an argument's own values
+    HIDDEN = "not shown by the log"  # an argument whose value was redacted, left as it was granted
     THIN = "insufficient evidence"  # what was granted, cut before the part of which nothing can be said
-    GRANTED = "left as granted"  # a guarded part that keeps growing, or that must not be written
+    GROWS = "keeps growing"  # a guarded part of which new ones keep appearing, left as it was granted
+    ENDS = "ends with its period"  # a guarded part that says the month of its use: the next one has another name
+    GRANTED = "left as granted"  # a guarded part that must not be written, or sensitive names that are too many
 
 
 BY_NAME = frozenset({Why.LISTED, Why.RARE, Why.NUMBERED})
+OPEN = frozenset({Why.GROWS, Why.ENDS})  # what was granted stays, since the names to come are not known yet
 UNSURE = frozenset({Why.THIN, Why.RARE, Why.NUMBERED})
 EVIDENCED = frozenset({Why.CALENDAR, Why.ID, Why.GROWTH})  # wildcards that the evidence makes: two witnesses each
 

@@ -133,7 +133,7 @@ def removed(every: Sequence[Suggestion], comparison: Comparison) -> dict[str, fl
                 (fold_action(rule.service, g.action), worst(rule.service, g.action, rule.body).kind.weight)
                 for g in comparison.of_rule(rule.index)
             ]
-        needed = [s.edit for s in every if s.id in one.requires and s.rule.index == rule.index]
+        needed = [s.edit for s in every if s.rule.index == rule.index and s.id in one.requires]
         own = weights[rule.index]
         found[one.id] = _risk(rule, needed, own) - _risk(rule, [*needed, one.edit], own)
     return found

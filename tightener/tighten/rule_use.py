@@ -9,10 +9,10 @@ from tightener.model import Body, Rule
 from tightener.policy.patterns import intersects, matches
 from tightener.services.semantics import expand_actions, fold_action
 from tightener.tighten.arguments import Argument
-from tightener.tighten.generalise import Reason, clipped, covered
+from tightener.tighten.generalise import Reason, clipped, covered, staying, unmasked
 from tightener.tighten.grants import Grant, Status
-from tightener.tighten.moves import RuleMoves
-from tightener.tighten.pieces import UNSURE
+from tightener.tighten.moves import Move, RuleMoves
+from tightener.tighten.pieces import OPEN, UNSURE
 from tightener.tighten.risk import only_reads
 from tightener.tighten.rollup import Heads, TooMany, joined, roll_up
 from tightener.tighten.segments import Seen, pooled
@@ -27,6 +27,16 @@ class Target:
     branches: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A granted pattern that stays as it is because what is guarded below it is not all known yet."""
+
+    rule: Rule
+    actions: tuple[str, ...]
+    dimension: str
+    because: Reason  # its pattern, why it stays, and the dated uses that show it
+
+
 @dataclass(slots=True)
 class _Known:
     """What was worked out once: several edit kinds ask, and an agent may have used a hundred thousand resources."""
@@ -35,6 +45,7 @@ class _Known:
     pools: dict[tuple[str, tuple[str, ...]], Collection[Seen]] = field(default_factory=dict)
     rolled: dict[tuple[str, str], Heads] = field(default_factory=dict)
     reasons: dict[tuple[str, str], Reason] = field(default_factory=dict)
+    open: dict[tuple[str, tuple[str, ...]], list[Reason]] = field(default_factory=dict)  # by actions as written
     targets: tuple[Target, ...] | None = None
 
 
@@ -48,6 +59,7 @@ class RuleUse:
     frozen: frozenset[tuple[str, str]]  # (concrete action, dimension) that must not be narrowed
     window_days: int
     days_needed: int  # observed days without which nothing is called unexercised
+    masked: Mapping[str, frozenset[str]] = field(default_factory=dict)  # folded action -> arguments whose values hide
     moves: RuleMoves = field(default_factory=RuleMoves)
     others: tuple[Argument, ...] = ()  # of the agent's tools of this service, what may be kin to its own
     asks_unused: bool = True  # what is unused may move to approval: nobody has refused that
@@ -105,7 +117,8 @@ class RuleUse:
 
         It has to where some of its actions go, or move to approval, and where another text of the rule covers one that
         was exercised, or may have been: narrowing that text would be in vain as long as the wildcard grants the same,
-        and once they stand in rules of their own, that use is no longer the wildcard's.
+        and once they stand in rules of their own, that use is no longer the wildcard's. Not so where the evidence is
+        too thin for any narrowing: the list would only take away what is yet to come.
         """
         grants = self.of_pattern(pattern)
         if all(fold_action(self.rule.service, pattern) == fold_action(self.rule.service, g.action) for g in grants):
@@ -113,7 +126,8 @@ class RuleUse:
         others = {g.id for text in self.rule.body.actions if text != pattern for g in self.of_pattern(text)}
         leaving = {g.id for g in self.asked} | {g.id for g in grants if g.action in self.moves.whole}
         used = {g.id for g in grants if g.status is Status.EXERCISED or (g.action, "resource") in self.seen}
-        return any(g.goes or g.id in leaving or (g.id in others and g.id in used) for g in grants)
+        narrowing = any(g.status is Status.EXERCISED and not g.lacking for g in self.grants)
+        return any(g.goes or g.id in leaving or (narrowing and g.id in others and g.id in used) for g in grants)
 
     def targets(self) -> tuple[Target, ...]:
         """The staying actions grouped by what they were used on. One group = narrow the rule; several = split it."""
@@ -174,9 +188,15 @@ class RuleUse:
         resources: tuple[str, ...] | None,
         branches: tuple[str, ...] | None,
     ) -> Target:
-        return Target(actions, self._narrow(grants, "resource", resources), self._narrow(grants, "branch", branches))
+        return Target(
+            actions,
+            self._narrow(actions, grants, "resource", resources),
+            self._narrow(actions, grants, "branch", branches),
+        )
 
-    def _narrow(self, grants: list[Grant], dimension: str, granted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _narrow(
+        self, texts: tuple[str, ...], grants: list[Grant], dimension: str, granted: tuple[str, ...] | None
+    ) -> tuple[str, ...] | None:
         if granted == () or any(
             g.status is not Status.EXERCISED
             or not g.evidence.uses  # only partial ones: nothing says that there was not more
@@ -195,7 +215,12 @@ class RuleUse:
         if (dimension, actions) not in self._known.covers:  # asked again under what it was narrowed to
             self._known.covers[dimension, actions] = self._cover(dimension, actions, parts, every_one)
         every = self._known.covers[dimension, actions]
-        found = None if every is None else clipped(every, every_one, granted if granted is not None else ("*",))
+        within = granted if granted is not None else ("*",)
+        if every is not None and (hidden := self._masked(dimension, actions)):
+            every = unmasked(every, hidden, within)
+        found = None if every is None else clipped(every, every_one, within)
+        left = found or staying(every or (), within).values()
+        self._known.open[dimension, texts] = [one for one in left if one.why in OPEN]
         if found is None:
             return None
         self._known.reasons.update(((dimension, one.pattern), one) for one in found)
@@ -209,6 +234,10 @@ class RuleUse:
         if (dimension, actions) not in self._known.pools:
             self._known.pools[dimension, actions] = pooled([self.seen.get((a, dimension), ()) for a in actions])
         return self._known.pools[dimension, actions]
+
+    def _masked(self, dimension: str, actions: Sequence[str]) -> set[str]:
+        folded = (fold_action(self.rule.service, action) for action in actions)
+        return {name for action in folded for name in self.masked.get(action, ())} if dimension == "resource" else set()
 
     def _cover(
         self,
@@ -235,6 +264,15 @@ class RuleUse:
         """What made each of these patterns of a target, with the dated uses that bear it out."""
         return [one.document for pattern in patterns if (one := self._known.reasons.get((dimension, pattern)))]
 
+    def open(self) -> list[Open]:
+        """What stays as it was granted because it keeps growing: of the targets, in their order."""
+        return [
+            Open(self.rule, target.actions, dimension, one)
+            for target in self.targets()
+            for dimension in ("resource", "branch")
+            for one in self._known.open.get((dimension, target.actions), ())
+        ]
+
     def thin(self, dimension: str, patterns: Sequence[str]) -> list[str]:
         """Those of the patterns that are granted still only because there is too little evidence for narrower ones."""
         return [p for p in patterns if (one := self._known.reasons.get((dimension, p))) and one.why in UNSURE]
@@ -247,6 +285,17 @@ class RuleUse:
             target.resources if narrower(target.resources, body.resources) else body.resources,
             target.branches if narrower(target.branches, body.branches) else body.branches,
         )
+
+
+def waits(use: RuleUse, pattern: str, move: Move) -> bool:
+    """Whether a move takes all of an action out of a wildcard, and could wait: several sessions used it."""
+    sessions = {call.session for call in move.calls}
+    return (
+        move.grant.pattern == pattern
+        and move.grant.is_wildcard
+        and move.grant.action in use.moves.whole
+        and (len(sessions) > 1 or not all(call.one_session for call in move.calls))
+    )
 
 
 def name(grant: Grant) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import duckdb
 
@@ -15,23 +16,34 @@ from tightener.tighten.arguments import Argument, again
 from tightener.tighten.compare import Comparison
 from tightener.tighten.moves import RuleMoves, moves
 from tightener.tighten.risk import only_reads
-from tightener.tighten.rule_use import RuleUse
+from tightener.tighten.rule_use import Open, RuleUse, waits
 from tightener.tighten.rules import RULES, ask_unused, deny_floor
 from tightener.tighten.rules.narrowing import asked
 from tightener.tighten.segments import Seen, pooled
 from tightener.tighten.suggestion import Edit, Suggestion, compose
+from tightener.tighten.trie import MOST_PATTERNS
 
 
-def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> list[Suggestion]:
-    """Every suggestion about every allow and approval rule that an edit may touch, in document order.
+class Suggested(NamedTuple):
+    """Every suggestion, and what is left as it was granted because it keeps growing; both in document order."""
+
+    every: list[Suggestion]
+    open: list[Open]
+    early: dict[str, str]  # ids of moves to approval that had better wait -> why, and for how long
+
+
+def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Collection[str] = ()) -> Suggested:
+    """What every edit kind says about every allow and approval rule that it may touch.
 
     Rules reached through an alias are never edited, deny rules are never dropped or narrowed. `unmoved` are ids of
     moves to approval that will not happen: they are listed, and the others leave room for what they would have moved.
     """
     seen = _seen(con)
     moved = moves(con, comparison)
-    others = _arguments(comparison, seen)
+    others, masked = _arguments(comparison, seen), comparison.partial.masked
     found: list[Suggestion] = []
+    left: list[Open] = []
+    early: dict[str, str] = {}
     for rule in comparison.policy.rules:
         grants = comparison.of_rule(rule.index)
         if not grants or rule.alias_of is not None:
@@ -43,8 +55,11 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
             grants=grants,
             seen={**values, **own.stays},
             frozen=frozenset(
-                (action, dimension) for index, action, dimension in comparison.blocked if index == rule.index
+                (action, dimension)
+                for index, action, dimension in comparison.partial.blocked
+                if index == rule.index and (index, action) not in masked
             ),
+            masked={action: names for (index, action), names in masked.items() if index == rule.index},
             window_days=comparison.terms.window.days,
             days_needed=comparison.terms.days_needed,
             moves=own,
@@ -59,15 +74,40 @@ def suggest(con: duckdb.DuckDBPyConnection, comparison: Comparison, unmoved: Col
         if refused:
             found.extend(refused)
             use = use.without_questions()
+        early |= _early(use, values)
         for propose in RULES:
             found.extend(propose(use))
-    return [*found, *deny_floor.propose(comparison.policy, found)]
+        left.extend(use.open())
+    return Suggested([*found, *deny_floor.propose(comparison.policy, found)], left, early)
+
+
+def _early(use: RuleUse, values: Mapping[tuple[str, str], Collection[Seen]]) -> dict[str, str]:
+    """Moves that would write out a long wildcard of which nothing else may go yet, with the reason that says so.
+
+    Not what one session alone did, which may have been talked into it.
+    """
+    found: dict[str, str] = {}
+    for pattern in dict.fromkeys(use.rule.body.actions):
+        moving = [(move, one) for move, one in asked(use) if waits(use, pattern, move)]
+        waiting = [g.verdict.suffices for g in use.of_pattern(pattern) if g.verdict and g.verdict.suffices]
+        if not moving or len(waiting) <= MOST_PATTERNS:
+            continue
+        own = use.moves.without([move for move, _ in moving])
+        if not use.with_moves(own, {**values, **own.stays}).listed(pattern):
+            why = (
+                f"`{pattern}` would be written out as {len(use.of_pattern(pattern))} actions, none of which may be "
+                f"taken away yet; proposed again when the evidence suffices, from {min(waiting)} on"
+            )
+            found.update((one.id, why) for _, one in moving)
+    return found
 
 
 def with_required(chosen: Sequence[Suggestion], every: Sequence[Suggestion]) -> list[Suggestion]:
     """The chosen suggestions and those that they need, in the order of `every`."""
-    wanted = {s.id for s in chosen}
-    wanted.update(required for s in chosen for required in s.requires)
+    required = {one for s in chosen for one in s.requires}
+    if not required and len(chosen) == 1:
+        return list(chosen)  # each is asked about by itself: naming all the others each time would take the longest
+    wanted = required | {s.id for s in chosen}
     return [s for s in every if s.id in wanted]
 
 

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from tightener.logs.files import LIMIT, LogFile
+from tightener.logs.files import LogFile
 from tightener.logs.formats import lines
 from tightener.logs.staging import LINE
 from tightener.resources import query
@@ -53,7 +53,7 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> dict[int, 
 
     Must not be called inside a transaction, because what DuckDB fails on ends one. Raises OSError.
     """
-    fit = [f for f in files if not f.compression and f.size <= LIMIT and not glob.has_magic(f.path)]
+    fit = [f for f in files if not f.compression and f.size <= f.limit and not glob.has_magic(f.path)]
     if not fit:
         return {}
     macros(con)

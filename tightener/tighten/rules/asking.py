@@ -10,8 +10,8 @@ from tightener.model import Body, Effect, Rule
 from tightener.policy.patterns import matches
 from tightener.policy.rules import boxes
 from tightener.services.semantics import fold_action
-from tightener.tighten.compare import may_touch
 from tightener.tighten.moves import Load, Move
+from tightener.tighten.partial import may_touch
 from tightener.tighten.rule_use import RuleUse
 from tightener.tighten.suggestion import Edit, Suggestion
 from tightener.tighten.wording import count, listing, weekly
