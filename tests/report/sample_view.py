@@ -304,7 +304,10 @@ def lifelike() -> ReportView:
             ),
         ),
         tried_on=("2026-04-07 to 2026-05-06, learnt on 90 days before; policy: of 2026-01-02 (0123456789)",),
-        removal="the gates alone decide: too few agents to calibrate a probability (2 others, 59 needed)",
+        removal=(
+            "the gates alone decide (days at work, age, month-ends): too few agents to calibrate a probability "
+            "(2 others, 59 needed)"
+        ),
         kept=("repo:admin: granted for 61 of 90 days; will suffice on 2026-06-04",),
         stays=("line 8, git `clone`: `acme/*`, as granted: what is used there keeps growing (new ones on 2026-05-02)",),
         not_seen=(

@@ -76,7 +76,7 @@ def removal_line(comparison: Comparison) -> str:
     judge = comparison.terms.judge
     found = judge.calibration
     if found is None:
-        return f"the gates alone decide: {judge.uncalibrated}"
+        return f"the gates alone decide (days at work, age, month-ends): {judge.uncalibrated}"
     said = [f"calibrated on {count(found.agents, 'other agent')}"]
     for kind, verb in ((Class.REMOVE, "removed"), (Class.ASK_FIRST, "moved to approval")):
         past = found.realised[kind]
@@ -252,7 +252,7 @@ def reach_lines(found: Proposal) -> list[tuple[str, str]]:
             lines.append((name, " · ".join(parts)))
     scopes = [(one, found.before.scopes.get(one, 0), found.after.scopes.get(one, 0)) for one in Scope]
     shown = [f"{one.value} {old:,} → {new:,}" for one, old, new in scopes if old or new]
-    return [*lines, ("scope", " · ".join(shown))] if shown else lines
+    return [*lines, ("scope", f"patterns that span: {' · '.join(shown)}")] if shown else lines
 
 
 def breach_line(one: Breach) -> str:

@@ -53,7 +53,7 @@ def _suggestion(
         kind="deny_floor",
         rule=Rule(policy.name, -1, Effect.DENY, service, body, Place(policy.place.path, policy.place.line)),
         title=f"Deny {listing(patterns)}",
-        why="no rule grants it; a rule to come would not either",
+        why="nothing grants it today, and no later rule can by mistake",
         evidence={"denies": list(patterns)},
         edit=Edit(deny=body),
         requires=tuple(taking),
