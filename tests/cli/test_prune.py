@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -87,6 +88,11 @@ def test_proposals_are_the_same_when_old_events_are_gone(base: Path) -> None:
     pairs = list(zip(sessions(before), sessions(after), strict=True))
     assert all(now <= then for then, now in pairs)
     assert sum(now for _, now in pairs) > 0.9 * sum(then for then, _ in pairs)
+
+    first = json.loads(gzip.decompress(min((base / "gateway").glob("*.gz")).read_bytes()).splitlines()[0])
+    gone = answer(base, "explain", first["id"])
+    assert gone["days"] == [{"source": "gateway", "day": first["time"][:10]}]
+    assert call(base, "explain", "no-such-event", code=1) == ""
 
     told = answer(base, "status")
     dropped, told["dropped"] = told["dropped"], None

@@ -17,6 +17,8 @@ import pytest
 
 import tightener
 from tightener.cli import run
+from tightener.prove import replay
+from tightener.tighten import segments, suggest
 
 ROOT = Path(__file__).parents[2]
 GOLD = ROOT / "tests" / "gold"
@@ -59,6 +61,15 @@ def test_suggest_prints_the_gold_proposal(story: Path, agent: str) -> None:
     code, out, err = call(story, "suggest", "--agent", agent)
     assert (code, err.count("warning: the window ends on 2026-11-15")) == (0, err.count("\n"))
     check_gold(f"suggest-{agent}.txt", out)
+
+
+def test_packed_values_make_the_same_proposal(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if three values were too many for a list."""
+    for module in (replay, segments, suggest):
+        monkeypatch.setattr(module, "MANY", 2)
+    code, out, _ = call(story, "suggest", "--agent", AGENTS[0])
+    assert code == 0
+    check_gold(f"suggest-{AGENTS[0]}.txt", out)
 
 
 def test_next_months_work_goes_on(story: Path, tmp_path: Path) -> None:

@@ -170,3 +170,16 @@ def test_a_line_longer_than_duckdb_takes_goes_line_by_line(tmp_path: Path) -> No
     path.write_text(f"{json.dumps({**LINE, 'id': '1'})}\n{long}\n{json.dumps({**LINE, 'id': '3'})}\n")
     requests, rejected, *_ = staged([path])
     assert ([row[4] for row in requests], rejected) == (["1", "2", "3"], [])
+
+
+def test_a_large_file_is_read_the_same_from_a_temporary_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.jsonl"
+    rows = [json.dumps({**LINE, "id": f"r{n}", "session": "s", "on_behalf_of": f"d{n % 2}"}) for n in range(300)]
+    call = json.dumps({**LINE, "service": "tools", "action": "post", "args": {"to": "x", "password": "p"}})
+    path.write_text("\n".join([*rows[:200], call, '{"broken', *rows[200:]]) + "\n", encoding="utf-8")
+    usual = staged([path])
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "_GREAT", 0)
+        assert staged([path]) == usual
+    assert staged([path]) == usual == as_text([path], monkeypatch)
+    assert len(usual[0]) == 302

@@ -21,12 +21,12 @@ class Packed(Collection[Row], Generic[Row]):
 
     __slots__ = ("_make", "_number", "_parts")
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, make: Callable[[tuple[Any, ...]], Row]) -> None:
-        """Takes what `con` has just been asked; `make` turns a tuple of a row's values into a row."""
+    def __init__(self, rows: duckdb.DuckDBPyRelation, make: Callable[[tuple[Any, ...]], Row]) -> None:
+        """Asks for `rows`; `make` turns a tuple of a row's values into a row."""
         self._make = make
         self._number = 0
         self._parts: list[pa.Buffer] = []
-        reader: pa.RecordBatchReader = con.to_arrow_reader(_BATCH)
+        reader: pa.RecordBatchReader = rows.to_arrow_reader(_BATCH)
         for batch in reader:
             sink = pa.BufferOutputStream()
             with ipc.new_stream(sink, batch.schema, options=_OPTIONS) as stream:

@@ -80,12 +80,12 @@ def exercised(con: duckdb.DuckDBPyConnection) -> Exercised:
         [MANY],
     ).fetchall():
         con.execute(query("replay_many"), {"service": service, "action": action, "partial": partial})
-        requests, uses = con.execute(
+        ((requests, uses),) = con.execute(
             "SELECT count(*) FILTER (exercised), sum(uses)::BIGINT FROM replayed"
-        ).fetchone() or (0, 0)
+        ).fetchall()
         found.uses += uses
         found.requests += requests
-        many: Packed[tuple[str, str]] = Packed(con.execute("SELECT resource, branch FROM replayed"), lambda row: row)
+        many: Packed[tuple[str, str]] = Packed(con.sql("SELECT resource, branch FROM replayed"), lambda row: row)
         if partial:
             found.partial += [(service, action, *target, partial) for target in many]
         else:

@@ -225,9 +225,21 @@ def event(con: duckdb.DuckDBPyConnection, what: str) -> Story | None:
     names = [column[0] for column in cursor.description]
     rows = tuple({n: _text(v) for n, v in zip(names, row, strict=True)} for row in cursor.fetchall())
     if not rows:
-        return None
+        return _dropped_event(con, what)
     document = {"schema": "tightener.explain/1", "kind": "event", "requests": list(rows), "sql": query("event_by_id")}
     return Story(f"event {what}", document, events=rows, sql=query("event_by_id"))
+
+
+def _dropped_event(con: duckdb.DuckDBPyConnection, what: str) -> Story | None:
+    """An event of which only a hash of its id is left (tightener prune)."""
+    rows = con.execute(query("dropped_event"), {"id": what}).fetchall()
+    if not rows:
+        return None
+    days = [{"source": source, "day": day.isoformat()} for source, day in rows]
+    document = {"schema": "tightener.explain/1", "kind": "dropped_event", "days": days, "sql": query("dropped_event")}
+    said = " and ".join(f"{one['source']} on {one['day']}" for one in days)
+    text = f"It was logged by {said} and counts in that day's usage. The event itself was dropped by `tightener prune`."
+    return Story(f"event {what}", document, text=text, sql=query("dropped_event"))
 
 
 def error_page(slug: str) -> Story | None:

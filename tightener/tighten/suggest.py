@@ -151,12 +151,12 @@ def _seen(con: duckdb.DuckDBPyConnection) -> Mapping[tuple[int, str, str], Colle
     for rule, action, dimension, number in groups:
         if number > MANY:
             key = [rule, action, dimension]
-            con.execute(
+            rows = con.sql(
                 "SELECT value, first_day, last_day, session, days FROM value_seen "
                 "WHERE rule = ? AND action = ? AND dimension = ? ORDER BY value",
-                key,
+                params=key,
             )
-            found[rule, action, dimension] = Packed(con, made)
+            found[rule, action, dimension] = Packed(rows, made)
             con.execute("DELETE FROM value_seen WHERE rule = ? AND action = ? AND dimension = ?", key)
     columns = con.execute(
         "SELECT value, first_day, last_day, session, days FROM value_seen ORDER BY rule, action, dimension, value"
