@@ -41,6 +41,27 @@ BUGS = (
         "tests/publish/test_github.py",
     ),
     Bug(
+        "a limit that a PATCH meets is not waited for",
+        "tightener/publish/client.py",
+        '_VERBS = ("GET", "POST", "PATCH", "DELETE")',
+        '_VERBS = ("GET", "POST", "DELETE")',
+        "tests/publish/test_github.py",
+    ),
+    Bug(
+        "GitHub may make a run wait for hours",
+        "tightener/publish/client.py",
+        "        if wait is not None and wait > _LONGEST_WAIT:",
+        "        if wait is not None and wait > 36_000:",
+        "tests/publish/test_github.py",
+    ),
+    Bug(
+        "a proposal that is checked out is its own base",
+        "tightener/publish/local.py",
+        "        if is_ours(branch):",
+        "        if is_ours(path):",
+        "tests/publish/test_local.py",
+    ),
+    Bug(
         "a local branch is moved without a look",
         "tightener/publish/git.py",
         '        self.write("update-ref", f"refs/heads/{branch}", new, old or _MISSING)',

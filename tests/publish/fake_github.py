@@ -304,6 +304,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "403 long":
                 late = str(int(time.time()) + 3600)
                 raise Refused(403, "API rate limit exceeded for user.", {"X-RateLimit-Reset": late})
+            case "403 hour" | "429 hour":
+                raise Refused(int(fault[:3]), "You have exceeded a secondary rate limit.", {"Retry-After": "3600"})
+            case "429 soon":
+                raise Refused(429, "Too many requests", {"Retry-After": "0"})
             case "403 weak":
                 raise Refused(403, "Resource not accessible by personal access token")
             case "429":

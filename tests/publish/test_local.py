@@ -170,6 +170,36 @@ def test_what_was_unticked_is_heard(top: Path, host: LocalHost) -> None:
     assert set(record.refused(host.look(PATH, BRANCH), NOW.date())) == {ONE}
 
 
+def test_a_proposal_that_is_checked_out_is_no_base(top: Path, host: LocalHost) -> None:
+    """It holds its own last commit, so it would pass for merged, and what was unticked in it be forgotten."""
+    place = Path(settle(host, draft(top), 1).place)
+    git(top, "checkout", "-q", BRANCH)
+    with pytest.raises(TightenerError, match="it is a proposal") as error:
+        settle(host, draft(top, NEWER), 1)
+    assert error.value.slug == "no-base"
+    assert [one.name for one in host.folder.iterdir()] == [place.name]
+    named = replace(host, base_branch="main")
+    assert settle(named, draft(top), 1).kind is Kind.UNCHANGED
+    git(top, "checkout", "-q", "main")
+
+
+def test_at_most_so_many_are_open_here_too(top: Path, host: LocalHost) -> None:
+    (top / "b.yaml").write_text(OLD)
+    git(top, "add", "b.yaml")
+    git(top, "commit", "-qm", "another policy")
+    other = replace(draft(top), path="b.yaml", branch=branch_of("b.yaml"))
+    settle(host, draft(top), 1)
+    assert settle(host, draft(top), 1).kind is Kind.UNCHANGED  # its own does not count
+    done = settle(host, other, 1)
+    assert (done.kind, done.why) == (Kind.WAITING, "1 pull request is open already, and 1 may be (most_open)")
+    git(top, "branch", "tightener/of-a-person", "main")
+    assert settle(host, other, 2).kind is Kind.OPENED
+    git(top, "branch", "-D", other.branch)
+    settle(host, replace(other, changes=0), 1)
+    git(top, "merge", "-q", "--ff-only", BRANCH)  # and is not tidied up yet
+    assert settle(host, other, 1).kind is Kind.OPENED
+
+
 def test_a_branch_that_is_checked_out_is_left_alone(top: Path, host: LocalHost, tmp_path: Path) -> None:
     settle(host, draft(top), 1)
     git(top, "worktree", "add", "-q", str(tmp_path / "work"), BRANCH)

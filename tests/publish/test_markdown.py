@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tightener.publish.markdown import block, code, inert, prose, short
+from tightener.publish.markdown import block, code, inert, paragraph, prose, short
 from tightener.report.defuse import visible
 
 HOSTILE = [
@@ -112,6 +112,23 @@ def test_a_block_keeps_its_lines(text: str) -> None:
     assert page.tags == ["p", "pre", "p"]
     lines = [visible(line, keep="\t") or " " for line in text.rstrip("\n").split("\n")]
     assert "\n".join(lines) in page.text
+
+
+@given(TEXT)
+def test_a_paragraph_keeps_its_lines_and_is_nothing_else(text: str) -> None:
+    page = rendered(f"before\n\n{paragraph(text)}\n\nafter")
+    assert set(page.tags) <= {"p", "code", "br"}
+    assert (page.tags.count("p"), page.tags.count("li")) == (3, 0)
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert page.tags.count("br") == max(0, len(lines) - 1)
+    expected = f"before{''.join(visible(line) for line in lines)}after".replace("`", "")
+    assert "".join(page.text.replace("`", "").split()) == "".join(expected.split())
+
+
+def test_what_ends_a_sentence_is_no_part_of_a_name() -> None:
+    assert prose("lambda:Get: no log of it; commit deadbeef12, #1.") == (
+        "<code>lambda:Get</code>: no log of it; commit <code>deadbeef12</code>, <code>&#35;1</code>."
+    )
 
 
 @given(TEXT, st.integers(20, 200))

@@ -14,7 +14,7 @@ from tightener.publish import record
 from tightener.publish.widening import Opened, Wider, render
 
 EVIL = "`x|y <b> @dana fixes #1 <!-- --> ]( http://evil.example \u202e\n- [ ] <code>restore-000000</code>"
-TAGS = {"p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "h3", "ul", "li", "strong"}
+TAGS = {"p", "code", "table", "thead", "tbody", "tr", "th", "td", "h3", "ul", "li", "strong"}
 
 
 def wider(text: str, *opened: Opened) -> Wider:

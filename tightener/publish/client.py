@@ -13,8 +13,10 @@ from typing import Any
 
 import requests
 from github import Auth, Github, GithubException, RateLimitExceededException
+from github.GithubException import RateLimitExceededExceedsMaxWait
 from github.GithubRetry import GithubRetry
 from github.Requester import Requester
+from urllib3 import BaseHTTPResponse
 
 from tightener.errors import ConfigError, TightenerError
 from tightener.publish.host import Again
@@ -25,6 +27,7 @@ _TRIES = 3  # again, after the first
 _FIRST_WAIT = 1.0  # seconds, doubled every time
 _LONGEST_WAIT = 600.0  # for a rate limit to end; a run that would have to wait longer stops and says so
 _BETWEEN_WRITES = 1.0  # GitHub's advice
+_VERBS = ("GET", "POST", "PATCH", "DELETE")  # sent again; what has arrived twice GitHub refuses, or it changes nothing
 _TIMEOUT = 30  # seconds
 _PAGE = 100
 
@@ -94,6 +97,19 @@ class Api:
         return answer
 
 
+class _Patience(GithubRetry):
+    """PyGithub's way to wait. It keeps to the longest wait where a limit's reset is named, and `Retry-After` it obeys
+    however long that is: here the one is as good as the other."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Seconds. Raises RateLimitExceededException where they are too many."""
+        wait = super().get_retry_after(response)
+        if wait is not None and wait > _LONGEST_WAIT:
+            said = {"message": f"it asks for a wait of {wait:.0f} seconds"}
+            raise RateLimitExceededExceedsMaxWait(response.status, said, dict(response.headers), wait=wait)
+        return wait
+
+
 def connect(token: str, url: str, dry: Callable[[str], None] | None = None) -> Api:
     """The API at `url`. Sends nothing yet. Raises ConfigError (`github-insecure`): the token is sent there."""
     if not _SAFE.match(url):
@@ -107,7 +123,12 @@ def connect(token: str, url: str, dry: Callable[[str], None] | None = None) -> A
         base_url=url,
         timeout=_TIMEOUT,
         user_agent=f"tightener/{version('tightener')}",
-        retry=GithubRetry(total=_TRIES, backoff_factor=_FIRST_WAIT, max_rate_limit_wait=_LONGEST_WAIT),
+        retry=_Patience(
+            total=_TRIES,
+            backoff_factor=_FIRST_WAIT,
+            max_rate_limit_wait=_LONGEST_WAIT,
+            allowed_methods=_VERBS,
+        ),
         seconds_between_requests=None,
         seconds_between_writes=_BETWEEN_WRITES,
     )

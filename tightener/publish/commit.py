@@ -95,3 +95,8 @@ def start_of(kind: str, path: str) -> str:
 def folder_of(branch: str) -> str:
     """The folder that a branch of ours lies in: which kind of pull request it is."""
     return branch.partition("/")[0]
+
+
+def is_ours(branch: str) -> bool:
+    """Whether a branch is one of a pull request of ours."""
+    return "/" in branch and folder_of(branch) in {TIGHTEN, REQUEST, RESTORE}

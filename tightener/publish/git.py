@@ -125,6 +125,14 @@ class Git:
         later = self.ask("rev-list", "--first-parent", "--ancestry-path", f"{head}..{base}")
         return later.split()[-1] if later else head
 
+    def branches(self, folder: str) -> list[str]:
+        """The branches in a folder of branches."""
+        return self.must("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{folder}/").split()
+
+    def holds(self, commit: str, other: str) -> bool:
+        """Whether a commit is another one, or comes after it."""
+        return self.ask("merge-base", "--is-ancestor", other, commit) is not None
+
     def tip(self, branch: str, path: str) -> Tip | None:
         """The last commit of a branch, None where there is none."""
         commit = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")

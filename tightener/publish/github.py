@@ -193,21 +193,28 @@ class GitHubHost:
 
     def _dress(self, pull: PullRequest, draft: Draft) -> list[str]:
         """Reviewers first: the labels say that nothing is missing."""
-        notes = []
         number = pull.name[1:]
-        named = [one[1:] for one in self.reviewers(draft.path) if one.startswith("@")]
-        people = [one for one in named if "/" not in one]
-        teams = [one.partition("/")[2] for one in named if "/" in one]
-        if named:
-            asked = {"reviewers": people, "team_reviewers": teams}
-            try:
-                self.api.write("POST", self._at(f"/pulls/{number}/requested_reviewers"), asked)
-            except TightenerError as error:
-                if error.slug not in {"github-refused", "github-forbidden"}:
-                    raise
-                notes.append(f"no review was asked of {', '.join(named)}: {error.message}")
+        notes = self._ask_for_review(number, [one[1:] for one in self.reviewers(draft.path) if one.startswith("@")])
         self.api.write("POST", self._at(f"/issues/{number}/labels"), {"labels": list(self.labels)})
         return notes
+
+    def _ask_for_review(self, number: str, owners_: Sequence[str]) -> list[str]:
+        """All at once. Where GitHub refuses that, each alone: one who may not review, as the author of the pull request
+        may not, is no reason to ask nobody."""
+        if not owners_:
+            return []
+        people = [one for one in owners_ if "/" not in one]
+        teams = [one.partition("/")[2] for one in owners_ if "/" in one]
+        asked = {"reviewers": people, "team_reviewers": teams}
+        try:
+            self.api.write("POST", self._at(f"/pulls/{number}/requested_reviewers"), asked)
+        except TightenerError as error:
+            if error.slug not in {"github-refused", "github-forbidden"}:
+                raise
+            if len(owners_) > 1:
+                return [note for one in owners_ for note in self._ask_for_review(number, [one])]
+            return [f"no review was asked of {owners_[0]}: {error.message}"]
+        return []
 
     def _close(self, plan: Plan, draft: Draft, seen: Seen) -> str:
         """In one write the word of why and the closing, then the branch."""

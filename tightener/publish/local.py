@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tightener.errors import TightenerError
 from tightener.publish import owners, record
-from tightener.publish.commit import just_before, sealed
+from tightener.publish.commit import folder_of, is_ours, just_before, sealed
 from tightener.publish.git import Git
 from tightener.publish.host import Base, Draft, Ended, Kind, Landed, Plan, PullRequest, Seen, Tip
 
@@ -29,17 +29,30 @@ class LocalHost:
         tip = self.git.tip(branch, path)
         file = self._file(branch)
         past = [one for _, one in self._filed(branch)]
+        others = sum(1 for one in self.git.branches(folder_of(branch)) if one != branch and self._is_open(one, base))
         body = _read(file)
         known = record.read(body) if body is not None else None
         if body is None or known is None:
-            return Seen(base, tip, None, tuple(past))
+            return Seen(base, tip, None, tuple(past), others)
         ended = self._ended(file, body, known, base, tip, path)
         if ended is not None:
-            return Seen(base, tip, None, (*past, ended))
-        return Seen(base, tip, PullRequest(file.name, str(file), body), tuple(past))
+            return Seen(base, tip, None, (*past, ended), others)
+        return Seen(base, tip, PullRequest(file.name, str(file), body), tuple(past), others)
+
+    def _is_open(self, branch: str, base: Base) -> bool:
+        """Whether a pull request about something else is open: it has a body that has not ended, and is not merged."""
+        body = _read(self._file(branch))
+        known = record.read(body) if body is not None else None
+        return known is not None and not known.state and not self.git.holds(base.commit, f"refs/heads/{branch}")
 
     def _base(self, path: str) -> Base:
         branch = self.base_branch or self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+        if is_ours(branch):  # else every proposal on it would pass for merged
+            raise TightenerError(
+                f"{branch} is checked out, and it is a proposal: nothing is proposed to change it",
+                slug="no-base",
+                hint="check out the branch that it should be merged into, or name that one: `publish: base:`",
+            )
         commit = self.git.ask("rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}")
         if commit is None:
             raise TightenerError(
@@ -56,7 +69,7 @@ class LocalHost:
         today = self.now.date()
         if known.state:
             return _past(file.name, body, known)
-        inside = tip is not None and self.git.ask("merge-base", "--is-ancestor", tip.commit, base.commit) is not None
+        inside = tip is not None and self.git.holds(base.commit, tip.commit)
         if inside or known.blob == base.blob:
             head = tip.commit if tip else ""
             merge = self.git.merged_at(base.commit, path, head if inside else "")

@@ -19,6 +19,7 @@ _PLAIN = frozenset(" .,:;()/+%?='\"-…→·≤")
 _ACTING = re.compile(r"[@#]|://|www\.|gh-\d|:[\w+-]+:|[0-9a-f]{7,40}\b", re.IGNORECASE)
 _LINK = re.compile(r"(?<=www)\.|:(?=//)", re.IGNORECASE)  # the character that makes one
 _REFERENCE = re.compile(r"(?<!\w)@|#(?=\d)|(?<=gh)-(?=\d)|:(?=//)", re.IGNORECASE)
+_ENDS = ".,:;"
 _TOKENS = re.compile(r"(\s+)")
 
 
@@ -34,6 +35,11 @@ def prose(text: str) -> str:
     if len(pieces) % 2 == 0:  # a backtick of the log's own: which of them pair is not known
         return _words(text)
     return "".join(code(piece) if at % 2 else _words(piece) for at, piece in enumerate(pieces))
+
+
+def paragraph(text: str) -> str:
+    """Lines as `prose`, each on one of its own, in a paragraph that the page wraps. Raises nothing."""
+    return f"<p>{'<br>'.join(prose(line) for line in text.splitlines() if line.strip())}</p>"
 
 
 def block(text: str) -> str:
@@ -64,8 +70,14 @@ def inert(text: str) -> str:
 
 def _words(text: str) -> str:
     parts = _TOKENS.split(visible(text, keep="\n"))
-    made = [" " if part.isspace() else code(part) if _ACTING.search(part) else _escaped(part) for part in parts if part]
-    return "".join(made)
+    return "".join(" " if part.isspace() else _word(part) for part in parts if part)
+
+
+def _word(text: str) -> str:
+    if not _ACTING.search(text):
+        return _escaped(text)
+    name = text.rstrip(_ENDS)  # the sentence's own, and none of the name
+    return f"{code(name)}{text[len(name) :]}" if name else code(text)
 
 
 def _escaped(text: str) -> str:

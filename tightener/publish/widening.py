@@ -12,7 +12,7 @@ from itertools import product
 
 from tightener.model import Body, Effect
 from tightener.publish import record
-from tightener.publish.markdown import block, code, prose, short
+from tightener.publish.markdown import code, paragraph, prose, short
 from tightener.tighten.risk import RiskClass, risk, risks
 from tightener.tighten.wording import count
 
@@ -91,7 +91,7 @@ def render(about: Wider) -> str:
         "",
         "### Why",
         "",
-        short(about.rationale, _TEXT, block),
+        short(about.rationale, _TEXT, paragraph),
         "",
         "### Evidence",
         "",
