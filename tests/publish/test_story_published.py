@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -137,11 +138,13 @@ def test_two_weeks_on_github_and_a_run_without_news(story: Path, monkeypatch: py
         with (story / "tightener.yaml").open("a") as file:
             file.write(f"publish: {{github: acme/policies, api: '{server.url}'}}\n")
         before = state(story)
-        code, out, _ = call(story, "publish", *REPORT, "--dry-run")
+        code, out, _ = call(story, "publish", *REPORT, "--dry-run", "--as-of", "2026-11-08")
         assert (code, github.writes) == (0, [])
-        assert f"POST {server.url}/repos/acme/policies/pulls" in out
+        shown = out.partition(f"POST {server.url}/repos/acme/policies/pulls\n")[2]
         _, out, _ = call(story, "publish", *REPORT, "--json", "--as-of", "2026-11-08")
         assert request(out)["outcome"] == "opened"
+        (sent,) = [body for verb, path, body in github.writes if (verb, path.rpartition("/")[2]) == ("POST", "pulls")]
+        assert json.JSONDecoder().raw_decode(shown)[0] == sent  # to the letter, however narrow the terminal is
         first = github.refs[BRANCH]
         _, out, _ = call(story, "publish", *REPORT, "--json")
         assert request(out)["outcome"] == "refreshed"
@@ -153,7 +156,7 @@ def test_two_weeks_on_github_and_a_run_without_news(story: Path, monkeypatch: py
         _, out, _ = call(story, "publish", *REPORT, "--json")
         assert (request(out)["outcome"], len(github.writes)) == ("unchanged", writes)
         assert state(story) == before
-        github.close(1, "after the audit")
+        github.close(1, "after the audit", f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")
         _, out, _ = call(story, "publish", *REPORT, "--json")
         assert request(out)["outcome"] == "branch removed"
         assert len(github.pulls) == 1

@@ -92,7 +92,7 @@ def places_of(
     ctx: Context, project: Project, policies: PolicySet, agents: Sequence[str], now: datetime, *, dry: bool
 ) -> list[Place]:
     """The agents' policy files, and where the pull requests about them go. With `dry`, what is written is told."""
-    place = placer(ctx, project, now, Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None)
+    place = placer(ctx, project, now, Printer(sys.stderr if ctx.json else sys.stdout).verbatim if dry else None)
     return [place(file) for file in policies.files if not agents or any(agent in file.agents for agent in agents)]
 
 

@@ -41,7 +41,7 @@ def revert(
     """tightener revert"""
     config = ctx.config()
     project = Project(pipeline.open_project(config, None).con, config, temporary=True)
-    shown = Printer(sys.stderr if ctx.json else sys.stdout).line if shape.dry else None
+    shown = Printer(sys.stderr if ctx.json else sys.stdout).verbatim if shape.dry else None
     found = _found(ctx, project, what, only, policy, shown, now, here=shape.diff or shape.write)
     if shape.diff or shape.write:
         opened: list[Outcome] = []

@@ -44,7 +44,7 @@ def run(ctx: Context, asked: Question, now: datetime, *, dry: bool, exit_code: b
         words.words(ctx.words, week, folder, now.date())
     else:
         for text in words.wrong(week):
-            Printer(sys.stderr).line(f"error: {visible(text, keep=chr(10))}")
+            Printer(sys.stderr).line(f"error: {visible(text)}")
     _summary(words.summary(week, code, now.date(), dry=dry))
     _last_line(ctx, words.line(week, code, dry=dry))
     return code
@@ -67,7 +67,7 @@ def _week(ctx: Context, asked: Question, now: datetime, *, dry: bool) -> tuple[W
             raise TightenerError(
                 "the policy files name no agent", slug="no-agents", hint="write one under `agents:` in a policy file"
             )
-        shown = Printer(sys.stderr if ctx.json else sys.stdout).line if dry else None
+        shown = Printer(sys.stderr if ctx.json else sys.stdout).verbatim if dry else None
         ends = Ends(
             pages=pages,
             place=publishing.placer(ctx, project, now, shown) if config.publishes else None,

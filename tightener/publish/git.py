@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 import time
@@ -46,7 +47,7 @@ class Git:
     ) -> str:
         """As `must`, for what changes the repository. Raises Again where a reference has moved meanwhile."""
         if self.dry is not None:
-            self.dry(f"git {' '.join(arguments)}{f'  # {len(data)} bytes on stdin' if data is not None else ''}")
+            self.dry(f"{shlex.join(('git', *arguments))}{f'  # {len(data)} bytes on stdin' if data is not None else ''}")
             return stand_in
         done = self._run(arguments, data, extra)
         for _ in range(_TRIES):

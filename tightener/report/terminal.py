@@ -91,7 +91,11 @@ class Printer:
     def diff(self, text: str) -> None:
         """A unified diff for the eye: control characters shown, never wrapped."""
         for line in text.splitlines():
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            self.verbatim(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+
+    def verbatim(self, text: str, style: str | None = None) -> None:
+        """What people copy, and programs read: control characters shown, never wrapped."""
+        for line in text.splitlines():
             self._out.print(Text(visible(line)), style=style, soft_wrap=True)
             self._flush(strip=False)
 

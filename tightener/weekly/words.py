@@ -87,10 +87,16 @@ def wrong(week: Week) -> Iterator[str]:
         if one.fate not in {Fate.STUDIED, Fate.THIN}:
             yield f"{one.name}: {one.says} [{one.slug}]"
     if isinstance(week.pages, TightenerError):
-        yield f"no pages: {week.pages}"
+        yield f"no pages: {_failed(week.pages)}"
     for file in week.files:
         if file.error:
-            yield f"{file.path}: {file.error}"
+            yield f"{file.path}: {_failed(file.error)}"
+
+
+def _failed(error: TightenerError) -> str:
+    """An error in one sentence."""
+    place = f"{error.place}: " if error.place else ""
+    return f"{place}{error.message} [{error.slug}]{f'; {error.hint}' if error.hint else ''}"
 
 
 def after_merges(week: Week) -> Iterator[str]:
