@@ -47,7 +47,8 @@ class Git:
     ) -> str:
         """As `must`, for what changes the repository. Raises Again where a reference has moved meanwhile."""
         if self.dry is not None:
-            self.dry(f"{shlex.join(('git', *arguments))}{f'  # {len(data)} bytes on stdin' if data is not None else ''}")
+            given = "" if data is None else f"  # {len(data)} bytes on stdin"
+            self.dry(shlex.join(("git", *arguments)) + given)
             return stand_in
         done = self._run(arguments, data, extra)
         for _ in range(_TRIES):
