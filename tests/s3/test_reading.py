@@ -178,4 +178,4 @@ def test_five_thousand_objects(bucket: Server, tmp_path: Path, monkeypatch: pyte
     assert most <= 700 + 300
     assert spools == {(tmp_path / "t.duckdb.spool", 0o700)}
     assert [path.name for path in tmp_path.iterdir()] == ["t.duckdb"]
-    assert bucket.count("GET") == 5000 + 50
+    assert 5000 + 50 <= bucket.count("GET") < 5000 + 60  # a busy machine may keep silent for a second, too

@@ -161,7 +161,7 @@ def connect(source: Source) -> Any:
 
     settings = Config(
         retries={"mode": "standard", "total_max_attempts": _TRIES},
-        max_pool_connections=THREADS,
+        max_pool_connections=2 * THREADS,  # connections that are given up count for a moment longer
         connect_timeout=10,
         read_timeout=_SILENCE,
         user_agent_extra="tightener",
