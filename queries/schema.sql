@@ -106,6 +106,13 @@ CREATE TABLE IF NOT EXISTS pruned_usage (
     bursts      BIGINT NOT NULL, longest DOUBLE NOT NULL   -- runs of uses (bursts.sql), and the seconds of the longest
 );
 
+-- grain: a request of such a day that went around the agent's gateway (around_gateway.sql): findings, and few.
+CREATE TABLE IF NOT EXISTS pruned_around (
+    agent VARCHAR NOT NULL, time TIMESTAMP NOT NULL, action VARCHAR NOT NULL, resource VARCHAR NOT NULL,
+    session VARCHAR NOT NULL, native_id VARCHAR NOT NULL, uri VARCHAR NOT NULL, position BIGINT NOT NULL,
+    outcome VARCHAR NOT NULL
+);
+
 -- grain: a day whose usage file is not yet what the events say; written with them, in one transaction. May hold a day twice.
 CREATE TABLE IF NOT EXISTS stale_day (day DATE NOT NULL);
 

@@ -1,4 +1,4 @@
-"""The sample story before and after its first 60 days are dropped: the same statuses, counts and proposals."""
+"""The sample story before and after its first 70 days are dropped: the same statuses, counts and proposals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_proposals_are_the_same_when_old_events_are_gone(base: Path) -> None:
     kept = json.loads(call(base, "prune", "--json", code=1))
     assert kept["error"] == "no-keep-events"
     with (base / "tightener.yaml").open("a") as file:
-        file.write("keep_events: 30\n")
+        file.write("keep_events: 20\n")
     before = questions(base)
     status = answer(base, "status")
     plan = answer(base, "prune", "--dry-run")
@@ -81,10 +81,10 @@ def test_proposals_are_the_same_when_old_events_are_gone(base: Path) -> None:
     done = answer(base, "prune")
     assert {**plan, "bytes_after": done["bytes_after"], "dry_run": False} == done
     assert done["bytes_after"] > 0
-    assert (done["kept_since"], done["events"], len(done["days"])) == ("2026-10-17", 2405, 60)
+    assert (done["kept_since"], done["events"], len(done["days"])) == ("2026-10-27", 2781, 70)
     after = questions(base)
     assert without_sessions(after) == without_sessions(before)
-    assert after["compare claude-ops-02"]["window"]["usage_only_days"] == 60
+    assert after["compare claude-ops-02"]["window"]["usage_only_days"] == 70
     pairs = list(zip(sessions(before), sessions(after), strict=True))
     assert all(now <= then for then, now in pairs)
     assert sum(now for _, now in pairs) > 0.9 * sum(then for then, _ in pairs)
@@ -96,10 +96,10 @@ def test_proposals_are_the_same_when_old_events_are_gone(base: Path) -> None:
 
     told = answer(base, "status")
     dropped, told["dropped"] = told["dropped"], None
-    assert (dropped["days"], dropped["events"], dropped["last_day"]) == (60, 2405, "2026-10-16")
+    assert (dropped["days"], dropped["events"], dropped["last_day"]) == (70, 2781, "2026-10-26")
     assert told["usage_files"].pop("bytes") > status["usage_files"].pop("bytes") // 2
     assert told == status
-    assert "60 days of the window: they were dropped" in " ".join(
+    assert "70 days of the window: they were dropped" in " ".join(
         call(base, "suggest", "--agent", AGENTS[0], "--no-backtest").split()
     )
-    assert call(base, "prune").startswith("nothing to drop: no event is older than 2026-10-17")
+    assert call(base, "prune").startswith("nothing to drop: no event is older than 2026-10-27")

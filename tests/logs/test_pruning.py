@@ -18,6 +18,7 @@ from tightener.logs import pruning, usage
 from tightener.logs.callers import Entry
 from tightener.logs.ingest import IngestReport
 from tightener.pipeline import Project
+from tightener.resources import query
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 - as the database stores times
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -142,6 +143,16 @@ def test_one_call_in_two_logs_stays_one(tmp_path: Path) -> None:
         return sum(row[6] for row in asked(of)[0])
 
     assert uses() == 4
+
+    def around() -> list[tuple[Any, ...]]:
+        window = usage.window(of.con, 400, None)
+        usage.collect(of.con, "a", window, of.config.owner_of)
+        return of.con.execute(query("around_gateway"), usage.inputs_of("a", window)).fetchall()
+
+    read(of, tmp_path / "alive.jsonl", line(2, 8, agent="other"))  # in the hour of what went around
+    went = around()
+    assert [(row[0].day, row[4]) for row in went] == [(9, "id-9")]
     for keep in (29, 25, 5):  # in between lie a call with its record, the middle of one, and all but the last
         prune(of, keep)
         assert uses() == 4
+        assert around() == went

@@ -100,7 +100,10 @@ def dropped(con: duckdb.DuckDBPyConnection, window: Window) -> int:
 
 
 def _settle(con: duckdb.DuckDBPyConnection, window: Window, owner_of: OwnerOf) -> None:
-    """Make the temp table `settled_witness`: the requests that are a call which is counted already, and for whom."""
+    """Make the temp table `settled_witness`: the requests that are a call which is counted already, and for whom.
+
+    What went around a gateway is kept one by one.
+    """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE settled_witness (file_id INTEGER, position BIGINT, part USMALLINT, agent VARCHAR)"
     )
@@ -108,6 +111,13 @@ def _settle(con: duckdb.DuckDBPyConnection, window: Window, owner_of: OwnerOf) -
     for agent in sorted({its.agent for _, its in owners.values()} - {""}):
         usage.witness(con, agent, window, owners)
         con.execute("INSERT INTO settled_witness SELECT file_id, position, part, ? FROM second_witness", [agent])
+        inputs = usage.inputs_of(agent, window)
+        around = con.execute(query("around_gateway"), inputs).fetchall()  # with what is known of it already
+        con.execute("DELETE FROM pruned_around WHERE agent = $agent AND time >= $first AND time < $after", inputs)
+        if around:
+            con.executemany(
+                "INSERT INTO pruned_around VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [(agent, *r) for r in around]
+            )
 
 
 def _used(con: duckdb.DuckDBPyConnection) -> int:

@@ -228,7 +228,7 @@ LOST = (
     "single events: `explain`, `export events` and samples in reports show none of these days",
     "sessions and bursts: they are at least so many",
     "jobs: a day's use that several sessions share may be any job's",
-    "AWS: which layer refused a call, and calls around the gateway",
+    "AWS: which layer refused a call",
 )
 
 

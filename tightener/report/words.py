@@ -188,7 +188,7 @@ def not_seen(study: Study) -> list[str]:
     if study.dropped:
         lines.append(
             f"single events of {count(study.dropped, 'day')} of the window: they were dropped, and their usage is kept;"
-            " sessions and bursts are at least so many, and calls around the gateway are not told"
+            " sessions and bursts are at least so many"
         )
     lines.extend(f"whose use is whose, for certain: {one}" for one in study.shared)
     lines.extend(
