@@ -121,7 +121,21 @@ def draft(
             continue
         parts.append(one)
         standings |= own
-    return _drafted(project, place, seen, branch, parts, standings, silent, terms)
+    parts, waiting = _fitting(parts)
+    return _drafted(project, place, seen, branch, parts, standings, silent, terms, waiting)
+
+
+def _fitting(parts: Sequence[Part]) -> tuple[list[Part], int]:
+    """What one pull request holds: whole agents, as each is proved as a whole, first those that it takes the most risk
+    from; and how many changes wait for the next one."""
+    taken, number = set[str](), 0
+    for one in sorted(parts, key=lambda part: -sum(part.proposal.removes.values())):
+        more = len(one.proposal.suggestions)
+        if number + more <= body.MOST_CHANGES:
+            taken.add(one.agent)
+            number += more
+    waiting = sum(len(one.proposal.suggestions) + one.waiting for one in parts) - number
+    return [one for one in parts if one.agent in taken], waiting
 
 
 def looked(place: Place, branch: str) -> Seen:
@@ -221,6 +235,7 @@ def _drafted(
     standings: Mapping[str, str],
     silent: Sequence[str],
     terms: Terms,
+    waiting: int,
 ) -> Draft:
     file = place.file
     text = _composed(file, parts)
@@ -241,6 +256,7 @@ def _drafted(
         silent=tuple(silent),
         said_before=known,
         redact=project.config.redact,
+        waiting=waiting,
     )
     return Draft(
         path=place.path,

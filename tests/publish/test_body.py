@@ -131,8 +131,7 @@ def test_five_thousand_grants_make_a_readable_body() -> None:
     assert len(found.study.comparison.grants) > 5_000
     number = len(found.suggestions)
     assert number > 0
-    part = Part(found, "never", waiting=number)
-    text = body.render([part], about())
+    text = body.render([Part(found, "never")], about(waiting=number))
     assert len(text) <= body.MOST
     assert text.count("- [x]") == text.count("<details>") == number
     assert len(text.partition("### Numbers")[0]) < 1_000

@@ -44,7 +44,7 @@ def render(parts: Sequence[Part], about: Context) -> str:
     parts = [_veiled(part, about.redact) for part in parts]
     changes = [_Change(part, one) for part in parts for one in part.proposal.ranked]
     changes.sort(key=lambda change: -change.removes)
-    head = [*_sentence(parts, changes), *_numbers(parts)]
+    head = [*_sentence(parts, changes, about.waiting), *_numbers(parts)]
     tail = [
         *_promotions(parts),
         *_not_seen(parts, about),
@@ -95,7 +95,7 @@ def _more(number: int, noun: str, where: str) -> list[str]:
     return ["", f"{count(number, f'more {noun}')}: {prose(where)}."] if number > 0 else []
 
 
-def _sentence(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str]:
+def _sentence(parts: Sequence[Part], changes: Sequence[_Change], waiting: int) -> Iterator[str]:
     names = [part.agent for part in parts if part.proposal.suggestions]
     if len(names) == 1:
         (only,) = (part for part in parts if part.proposal.suggestions)
@@ -127,7 +127,6 @@ def _sentence(parts: Sequence[Part], changes: Sequence[_Change]) -> Iterator[str
         "medium": "nothing speaks against it; not tried on the past yet",
     }
     yield f"Confidence: {least} ({'; '.join(short(one, _LINE) for one in why[:5]) or otherwise[least]})."
-    waiting = sum(part.waiting for part in parts)
     if waiting:
         yield ""
         yield (
@@ -357,10 +356,11 @@ def _remembered(parts: Sequence[Part], about: Context) -> record.Record:
         return {one.id: about.standings.get(one.id, "") for one in every}
 
     before = about.said_before
+    about_whom = (part.agent for part in parts if part.proposal.suggestions or part.unticked)
     taken = standings([one for part in parts for one in part.proposal.suggestions])
     unticked = {**before.unticked, **standings([one for part in parts for one in part.unticked])}
     return record.Record(
-        agents=tuple(dict.fromkeys((*(part.agent for part in parts), *before.agents))),
+        agents=tuple(dict.fromkeys((*about_whom, *before.agents))),
         taken=taken,
         unticked={name: said for name, said in unticked.items() if name not in taken},
         requester=about.requester,

@@ -50,6 +50,7 @@ class Context:
     silent: tuple[str, ...] = ()  # sentences on agents of the file that nothing can be said about
     said_before: Record = field(default_factory=Record)  # by the open pull request: what was unticked there stays so
     redact: Redact = field(default_factory=Redact)  # what of logged values goes out
+    waiting: int = 0  # changes left for the next pull request, of all agents
 
 
 def doubts(part: Part) -> list[str]:
