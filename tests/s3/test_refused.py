@@ -18,6 +18,7 @@ from tightener.errors import LogError
 from tightener.logs import coverage, store, usage
 from tightener.logs.callers import Entry, owner
 from tightener.logs.s3.bucket import Bucket, Remote
+from tightener.logs.s3.fetch import Fetcher
 from tightener.logs.s3.reading import keep
 from tightener.logs.s3.source import Source
 from tightener.model import Window
@@ -259,3 +260,24 @@ def test_a_disk_that_is_full(bucket: Server, tmp_path: Path, monkeypatch: pytest
         assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
         run(con)
         assert (objects(con), unread(con)) == (8, [])
+
+
+def test_what_is_tried_again_waits_in_bounds_too(con, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How large an object is that could not be read before is not known, and many may become readable at once."""
+    monkeypatch.setattr("tightener.logs.s3.fetch._AHEAD_BYTES", 32 << 10)
+    monkeypatch.setattr("tightener.logs.s3.fetch.THREADS", 4)
+    found = Bucket(Source(BUCKET))
+    asked = []
+
+    def download(key: str, path: Path) -> Remote:
+        asked.append(key)
+        path.write_bytes(b"x")
+        return Remote(key, 1, "e")
+
+    monkeypatch.setattr(Bucket, "download", lambda _, key, path: download(key, path))
+    wanted = (Remote(f"k{number}", 0, "", again=True) for number in range(60))
+    with Fetcher(con) as fetcher:
+        coming = fetcher.ahead(found, wanted)
+        next(coming)
+        assert 1 <= len(asked) <= 5
+        assert len([one.key for one, _ in coming]) == 59

@@ -74,11 +74,11 @@ class Fetcher:
                 while len(waiting) < _AHEAD and held < _AHEAD_BYTES and (one := next(wanted, None)):
                     path = self._path()
                     waiting.append((one, path, pool.submit(bucket.download, one.key, path)))
-                    held += one.size
+                    held += _share(one)
                 if not waiting:
                     return
                 one, path, coming = waiting.popleft()
-                held -= one.size
+                held -= _share(one)
                 try:
                     found = coming.result()
                 except RefusedError as error:
@@ -120,6 +120,11 @@ class Fetcher:
             place=Place(str(error.filename or self._folder)),
             hint="make room there, or put the database elsewhere with --db; what was read before is kept",
         )
+
+
+def _share(one: Remote) -> int:
+    """Of the bytes that may wait. How large an object is that could not be read before is not known beforehand."""
+    return one.size or _AHEAD_BYTES // THREADS
 
 
 def _given_up(last: Refusal) -> Refusal:
