@@ -75,11 +75,12 @@ ROOMS: dict[str, set[str]] = {
         )
     },
     "pulls": {
-        *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources")
+        *("backtest", "pipeline", "publish", "report", "results", "policy", "tighten", "model", "errors", "resources"),
+        "merged",
     },
     "reverting": {"pulls", "pipeline", "publish", "policy", "tighten", "errors"},
     "weekly": {
-        *("fleet", "shelf", "watch", "pulls", "backtest", "pipeline", "publish", "report", "results"),
+        *("fleet", "shelf", "watch", "merged", "pulls", "backtest", "pipeline", "publish", "report", "results"),
         *("policy", "logs", "tighten", "errors"),
     },
     "widenings": {
@@ -89,6 +90,7 @@ ROOMS: dict[str, set[str]] = {
     "watch": {
         *(
             "broken",
+            "merged",
             "pulls",
             "pipeline",
             "publish",
@@ -102,10 +104,12 @@ ROOMS: dict[str, set[str]] = {
         ),
     },
     "shelf": {"errors"},
+    "merged": {"tighten"},
     "trend": {"report", "resources"},
     "fleet": {
         *(
             "trend",
+            "merged",
             "shelf",
             "backtest",
             "pipeline",
@@ -139,6 +143,7 @@ ROOMS: dict[str, set[str]] = {
         "weekly",
         "widenings",
         "watch",
+        "merged",
         "publish",
         "roles",
         "jobs",

@@ -13,7 +13,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from tightener import pipeline, shelf, trend
+from tightener import merged, pipeline, shelf, trend
 from tightener.backtest import rolling
 from tightener.errors import NoEvidence, TightenerError, VerificationFailed
 from tightener.logs import usage
@@ -85,7 +85,9 @@ class Making:
         policies to old logs, which no run then would have found. Raises TightenerError (`unwritable`, `not-our-file`).
         """
         con = self.project.con
-        view = _view(self.rows, self.past, self.days, self.window)
+        said = [(name, merged.said(con, file)) for file, name in self.names.items()]
+        turned_out = tuple(f"{name}: {text}" for name, text in sorted(said) if text)
+        view = _view(self.rows, self.past, self.days, self.window, turned_out)
         news = False
         if self.window.last == usage.span(con).last:
             news = trend.remember(con, [row.found for row in self.rows], self.days)
@@ -145,7 +147,9 @@ def document(view: ReportView) -> dict[str, object]:
     return {"schema": "tightener.page/1", **tables.data(view)}
 
 
-def _view(rows: list[AgentRow], past: tuple[Finding, ...], days: int, window: Window) -> FleetView:
+def _view(
+    rows: list[AgentRow], past: tuple[Finding, ...], days: int, window: Window, turned_out: tuple[str, ...]
+) -> FleetView:
     """The fleet's page; `past` may hold an earlier run on the same last day, which this one takes the place of."""
     last = window.last
     earlier = [one for one in past if one.day < last]
@@ -162,6 +166,7 @@ def _view(rows: list[AgentRow], past: tuple[Finding, ...], days: int, window: Wi
         agents=tuple(rows),
         runs=runs([*earlier, *(row.found for row in rows)]),
         gone=tuple(sorted(known - {row.found.agent for row in rows})),
+        merged=turned_out,
         sql=tuple((name, query(name)) for name in _QUERIES),
     )
 

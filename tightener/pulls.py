@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 
-from tightener import pipeline
+from tightener import merged, pipeline
 from tightener.backtest import rolling
 from tightener.backtest.ways import OURS
 from tightener.errors import NoEvidence, TightenerError, VerificationFailed
@@ -257,6 +257,7 @@ def _drafted(
         said_before=known,
         redact=project.config.redact,
         waiting=waiting,
+        so_far=merged.said(project.con, file.path),
     )
     return Draft(
         path=place.path,

@@ -18,6 +18,7 @@ from tightener.broken import Broken, Merge, broken, parts
 from tightener.errors import NoEvidence, PolicyError
 from tightener.logs import refused, usage
 from tightener.logs.refused import Refused
+from tightener.merged import Realised
 from tightener.model import Addition, AgentPolicy, Body
 from tightener.pipeline import Project
 from tightener.policy import document
@@ -48,24 +49,6 @@ class Restore:
     merge: str  # which pull request removed it
     calls: tuple[Refused, ...]
     outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Realised:
-    """How the merged pull requests of one policy file turned out."""
-
-    path: str
-    removals: int  # changes that were merged, in all
-    restored: int  # grants that had to be put back, as people agreed by merging
-    missed: int  # grants that some refused call needed, restored or not
-
-    @property
-    def words(self) -> str:
-        """One sentence; '' where nothing was merged yet."""
-        if not self.removals:
-            return ""
-        were = "was" if self.removals == 1 else "were"
-        return f"{count(self.removals, 'change')} {were} merged so far, {self.restored:,} had to be restored"
 
 
 @dataclass(slots=True)

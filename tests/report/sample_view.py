@@ -498,13 +498,14 @@ def fleet(names: tuple[str, ...] = ("invoice-reader", "ops", "report-writer", "s
         ),
         runs=runs([*past, *now]),
         gone=("gone-agent",) if weeks > 1 else (),
+        merged=("policies/agents.yaml: 41 changes were merged so far, 1 had to be restored",) if weeks > 1 else (),
         sql=(("trend", SQL),),
     )
 
 
 def hostile_fleet() -> FleetView:
     """Agents with names that nobody should be hurt by."""
-    return replace(fleet((*HOSTILE, "x" * 3000, "last")), gone=HOSTILE)
+    return replace(fleet((*HOSTILE, "x" * 3000, "last")), gone=HOSTILE, merged=HOSTILE)
 
 
 def large_fleet() -> FleetView:

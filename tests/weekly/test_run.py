@@ -156,6 +156,21 @@ def test_what_a_merge_broke_is_asked_for_again_once(tmp_path: Path, monkeypatch:
     again = answer(base)[1]["after_merges"]
     assert "one: git push: unchanged: nothing is new" in again[1]
     assert everything(base) == known
+    git(base, "merge", "-q", "--no-ff", "--no-edit", branch)
+    assert answer(base)[1]["after_merges"][0] == merged.replace("0 had", "1 had")
+    # and whoever reads the page or looks at the next suggestions is told, without asking the repository again
+    rate = "3 changes were merged so far, 1 had to be restored"
+    assert rate in (base / PAGES / "index.html").read_text()
+    assert json.loads((base / PAGES / "index.json").read_text())["merged"] == [f"policies/0.yaml: {rate}"]
+    assert rate in " ".join(call(base, "suggest", "--agent", "one")[1].split())
+    told = json.loads(call(base, "suggest", "--agent", "one", "--json", "--no-backtest")[1])
+    assert told["merged_so_far"] == {"changes": 3, "missed": 1, "restored": 1}
+    write_days(base, ("two",), date(2026, 8, 19), 90)
+    with (base / "policies" / "0.yaml").open("a") as file:
+        file.write("  two: {x-granted-since: 2026-01-01, allow: [{service: git, actions: [clone, push]}]}\n")
+    git(base, "commit", "-qam", "another agent")
+    (found_,) = answer(base)[1]["pull_requests"]
+    assert f"{rate}." in Path(found_["place"]).read_text()
 
 
 def test_what_a_tool_was_called_with_is_not_told_where_a_grant_is_asked_for_again(

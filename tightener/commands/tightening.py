@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from tightener import decided, jobs, pipeline, roles
+from tightener import decided, jobs, merged, pipeline, roles
 from tightener.backtest import rolling
 from tightener.backtest.ways import OURS
 from tightener.commands import publishing
@@ -24,13 +24,14 @@ from tightener.commands.context import (
 )
 from tightener.config import Rejection
 from tightener.errors import EXIT_DONE, EXIT_SUGGESTIONS, TightenerError
+from tightener.merged import Realised
 from tightener.pipeline import Project
 from tightener.report import backtest as backtest_report
 from tightener.report import html, page, payload, story, terminal
 from tightener.report import jobs as job_report
 from tightener.report import roles as role_report
 from tightener.report.terminal import Printer
-from tightener.results import Backtest
+from tightener.results import Backtest, Proposal
 
 REPORTED_PERIODS = 3  # of the backtest, in a report
 
@@ -74,13 +75,20 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
     project = project_of(ctx, asked, now)
     tried = _tried(project, asked) if shape.backtest and not shape.diff else None
     proposal = pipeline.propose(project, study_of(project, asked, now), only)
+    so_far = merged.known(project.con, proposal.study.file.path)
     if shape.open_pr and not ctx.json:
-        terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
+        _told(ctx, proposal, tried, so_far)
     opened = publishing.pull_requests(ctx, project, asked, [asked.agent], now, dry=False) if shape.open_pr else []
     if ctx.json:
         answer = payload.proposal(proposal)
         pulls = {"pull_requests": [publishing.document(one) for one in opened]} if shape.open_pr else {}
-        ctx.answer({**answer, "backtest": backtest_report.one_document(tried) if tried else None, **pulls})
+        past = {
+            "backtest": backtest_report.one_document(tried) if tried else None,
+            "merged_so_far": {"changes": so_far.removals, "missed": so_far.missed, "restored": so_far.restored}
+            if so_far
+            else None,
+        }
+        ctx.answer({**answer, **past, **pulls})
     elif shape.open_pr:
         ctx.words.line()
         publishing.words(ctx.words, opened)
@@ -88,12 +96,17 @@ def suggest(ctx: Context, asked: Question, only: Sequence[str], shape: SuggestOu
         sys.stdout.write(proposal.diff)
         sys.stdout.flush()
     else:
-        terminal.proposal(ctx.words, proposal, backtest_report.line(tried, OURS) if tried else "")
+        _told(ctx, proposal, tried, so_far)
     if shape.write and proposal.diff:
         pipeline.write(proposal.study.file, proposal.text)
         if not ctx.quiet:
             Printer(sys.stderr).line(f"written: {proposal.study.file.path}")
     return EXIT_SUGGESTIONS if shape.exit_code and proposal.suggestions else EXIT_DONE
+
+
+def _told(ctx: Context, proposal: Proposal, tried: Backtest | None, so_far: Realised | None) -> None:
+    line = backtest_report.line(tried, OURS) if tried else ""
+    terminal.proposal(ctx.words, proposal, line, so_far.words if so_far else "")
 
 
 def split(ctx: Context, asked: Question, shape: SuggestOutput, now: datetime) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tightener import pipeline, widenings
+from tightener import merged, pipeline, widenings
 from tightener import watch as watching
 from tightener.commands import publishing
 from tightener.commands.context import Context, Question, policies_of, project_of
@@ -142,6 +142,9 @@ def watch(ctx: Context, asked: Question, agents: Sequence[str], now: datetime, *
         pipeline.agent_of(policies, agent)
     places = publishing.places_of(ctx, project, policies, agents, now, dry=dry)
     found = watching.watch(project, places, publishing.terms_of(project, asked, now), agents)
+    for place, one in zip(places, found.realised, strict=True):
+        if not dry and not agents:
+            merged.remember(project.con, place.file.path, one)
     if ctx.json:
         ctx.answer({"schema": "tightener.watch/1", "dry_run": dry, **watched_document(found)})
     else:

@@ -44,7 +44,7 @@ def render(parts: Sequence[Part], about: Context) -> str:
     parts = [_veiled(part, about.redact) for part in parts]
     changes = [_Change(part, one) for part in parts for one in part.proposal.ranked]
     changes.sort(key=lambda change: -change.removes)
-    head = [*_sentence(parts, changes, about.waiting), *_numbers(parts)]
+    head = [*_sentence(parts, changes, about), *_numbers(parts)]
     tail = [
         *_promotions(parts),
         *_not_seen(parts, about),
@@ -95,7 +95,7 @@ def _more(number: int, noun: str, where: str) -> list[str]:
     return ["", f"{count(number, f'more {noun}')}: {prose(where)}."] if number > 0 else []
 
 
-def _sentence(parts: Sequence[Part], changes: Sequence[_Change], waiting: int) -> Iterator[str]:
+def _sentence(parts: Sequence[Part], changes: Sequence[_Change], about: Context) -> Iterator[str]:
     names = [part.agent for part in parts if part.proposal.suggestions]
     if len(names) == 1:
         (only,) = (part for part in parts if part.proposal.suggestions)
@@ -127,11 +127,14 @@ def _sentence(parts: Sequence[Part], changes: Sequence[_Change], waiting: int) -
         "medium": "nothing speaks against it; not tried on the past yet",
     }
     yield f"Confidence: {least} ({'; '.join(short(one, _LINE) for one in why[:5]) or otherwise[least]})."
-    if waiting:
+    if about.so_far:
+        yield ""
+        yield f"{prose(about.so_far)}."
+    if about.waiting:
         yield ""
         yield (
-            f"{count(waiting, 'more change')} {'waits' if waiting == 1 else 'wait'} for the next pull request: one"
-            f" proposes at most {MOST_CHANGES}, those that remove the most risk."
+            f"{count(about.waiting, 'more change')} {'waits' if about.waiting == 1 else 'wait'} for the next pull"
+            f" request: one proposes at most {MOST_CHANGES}, those that remove the most risk."
         )
 
 

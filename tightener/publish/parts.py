@@ -51,6 +51,7 @@ class Context:
     said_before: Record = field(default_factory=Record)  # by the open pull request: what was unticked there stays so
     redact: Redact = field(default_factory=Redact)  # what of logged values goes out
     waiting: int = 0  # changes left for the next pull request, of all agents
+    so_far: str = ""  # how the merged ones turned out
 
 
 def doubts(part: Part) -> list[str]:

@@ -104,6 +104,7 @@ class FleetView:
     agents: tuple[AgentRow, ...]
     runs: tuple[Run, ...]  # oldest first, the present one last
     gone: tuple[str, ...]  # agents of the run before that no policy names any more
+    merged: tuple[str, ...]  # how the merged pull requests turned out, a sentence a policy file
     sql: tuple[tuple[str, str], ...]
 
     @property

@@ -60,6 +60,7 @@ def document(view: FleetView) -> dict[str, Any]:
         "agents": [one | more for one, more in zip(agents, pages, strict=True)],
         "runs": tables.records(runs_table(view)),
         "changes": changes(view),
+        "merged": list(view.merged),
     }
 
 

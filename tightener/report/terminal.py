@@ -112,15 +112,16 @@ def comparison(out: Printer, study: Study, *, every: bool = False) -> None:
     _lists(out, study)
 
 
-def proposal(out: Printer, found: Proposal, tried: str = "") -> None:
+def proposal(out: Printer, found: Proposal, tried: str = "", so_far: str = "") -> None:
     """`tightener suggest`: one sentence, the numbers, a table, the diff, what could not be seen.
 
-    `tried` says how this way of tightening did on the past.
+    `tried` says how this way of tightening did on the past, `so_far` how what was merged turned out.
     """
     study = found.study
     out.line(words.sentence(found), style="bold")
     out.line()
     fields = [*_head(study), ("proof", words.proof_line(found)), *([("tried", tried)] if tried else [])]
+    fields += [("so far", so_far)] if so_far else []
     out.fields([*fields, *words.reach_lines(found)])
     if found.suggestions:
         out.line()

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from tightener import fleet, pipeline, pulls
+from tightener import fleet, merged, pipeline, pulls
 from tightener.backtest import rolling
 from tightener.errors import (
     EXIT_DONE,
@@ -153,6 +153,8 @@ class _Run:
                 continue
             found.restores += one.restores
             found.realised += one.realised
+            for realised in one.realised:
+                merged.remember(self.project.con, place.file.path, realised)
             found.notes += one.notes
         return found
 
