@@ -163,7 +163,7 @@ def main() -> None:
     job, source, folder = JOBS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])
     expand("s3:*")  # the catalogue package loads lazily: that is start-up too
     pa.array([1])  # and pyarrow, which imports pandas when it is first used
-    cli.gather_less()
+    cli.spend_less()
     started = time.perf_counter()
     job(source, folder)
     seconds = time.perf_counter() - started

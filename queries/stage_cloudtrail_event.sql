@@ -1,5 +1,5 @@
 -- question: which requests do the parsed records make, on what, and with what outcome?
--- grain: one request on one resource (staged_trail): the columns of event as far as they differ from one to the next.
+-- grain: one request on one resource (ct_event): the columns of event as far as they differ from one to the next.
 -- inputs: ct_ready, ct_named (stage_cloudtrail_first.sql); ct_request; ct_row, ct_found (stage_cloudtrail_resource.sql);
 --   ct_map; ct_error (code, outcome)
 -- parameters: none
@@ -13,8 +13,9 @@ other AS (
     LEFT JOIN ct_error AS e ON e.code = r.error_code
     WHERE r.reject IS NULL AND r.idle IS NULL
       AND NOT EXISTS (SELECT 1 FROM ct_named AS d WHERE d.record = r.record)
+      AND NOT EXISTS (SELECT 1 FROM ct_request AS q WHERE q.record = r.record AND q.plain)
       AND NOT EXISTS (
-          SELECT 1 FROM ct_request AS q
+          SELECT 1 FROM ct_sought AS q
           WHERE q.record = r.record
             AND (NOT starts_with(q.pick, 'dynamodb-') OR q.request IN (SELECT request FROM ct_found)))
 ),
@@ -25,8 +26,8 @@ named AS (
     JOIN ct_named AS d USING (record)
     JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
     WHERE m.problem IS NULL
-      AND NOT EXISTS (
-          SELECT 1 FROM ct_row AS q WHERE q.record = r.record)
+      AND NOT EXISTS (SELECT 1 FROM ct_request AS q WHERE q.record = r.record AND q.plain)
+      AND NOT EXISTS (SELECT 1 FROM ct_row AS q WHERE q.record = r.record)
 ),
 numbered AS (
     SELECT *, 0 AS part FROM ct_row WHERE alone
@@ -34,20 +35,20 @@ numbered AS (
     SELECT *, row_number() OVER (PARTITION BY record ORDER BY nr, vague, resource) - 1 AS part
     FROM ct_row WHERE NOT alone
     UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
+    SELECT record, file_id, position, native_id, time, identity, principal, session, name AS action, false AS mapped, request_id,
            indirect,
            CASE WHEN by_service THEN 'by_service' ELSE COALESCE(error_outcome, 'used') END AS outcome,
            '*' AS resource, true AS vague, 0 AS part
     FROM other
     UNION ALL BY NAME
-    SELECT file_id, position, native_id, time, identity, principal, session, action, true AS mapped, request_id,
+    SELECT record, file_id, position, native_id, time, identity, principal, session, action, true AS mapped, request_id,
            indirect,
            CASE WHEN by_service THEN 'by_service' ELSE 'refused' END AS outcome,
            CASE WHEN NOT typed THEN '' WHEN arn = '' THEN '*' ELSE arn END AS resource,
            typed AND (arn = '' OR contains(arn, '*')) AS vague, 0 AS part
     FROM named
 )
-SELECT file_id, position, part::USMALLINT AS part, native_id, time, principal, session, action, resource, vague, outcome,
-       request_id, indirect, mapped, identity
+SELECT record, file_id, position, part::USMALLINT AS part, native_id, time, principal, session, action, resource, vague, outcome,
+       request_id, indirect, mapped, identity, true AS plain
 FROM numbered;
 

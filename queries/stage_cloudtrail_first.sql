@@ -1,8 +1,9 @@
--- question: which records are no requests, how many has each file, and which refusals name an action?
--- grain: one rejected record; file and reason; file; a record whose refusal names what was refused (ct_named).
+-- question: which records are no requests, how many has each file, which refusals name an action, and what may be called where?
+-- grain: one rejected record; file and reason; file; a record whose refusal names what was refused (ct_named); a row of ct_map
+--   in each region and account (ct_call).
 -- inputs: ct_record (stage_cloudtrail_record.sql, and `record`, which numbers them); ct_identity
 --   (stage_cloudtrail_who.sql); ct_map (stage_cloudtrail_resource.sql); ct_refused (named, action, typed); ct_problem
---   (file_id, problem); ct_bad (file_id, position, reason) from the exact path
+--   (file_id, problem); ct_partition (region, partition); ct_bad (file_id, position, reason) from the exact path
 -- parameters: none
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS
@@ -39,3 +40,16 @@ SELECT r.record, n.action, n.typed,
        CASE WHEN starts_with(r.refusal.resource, 'arn:') THEN r.refusal.resource ELSE '' END AS arn
 FROM ct_record AS r JOIN ct_refused AS n ON n.named = r.refusal.action
 WHERE r.reject IS NULL AND r.idle IS NULL;
+
+-- The templates with everything filled in that does not come from the parameters. An unknown account is '*'.
+CREATE OR REPLACE TEMP TABLE ct_call AS
+SELECT m.* REPLACE (
+           ct_scoped_text(m.text0, s.partition, s.region, s.owner) AS text0,
+           m.pattern OR ct_unscoped(m.text0, s.owner) AS pattern),
+       s.region, s.account, s.partition, s.owner
+FROM (
+    SELECT r.*, COALESCE(p.partition, 'aws') AS partition, COALESCE(NULLIF(r.account, ''), '*') AS owner
+    FROM (SELECT DISTINCT event_source, event_name, region, account FROM ct_record WHERE reject IS NULL AND idle IS NULL) AS r
+    LEFT JOIN ct_partition AS p ON starts_with(r.region, p.region)
+) AS s
+JOIN ct_map AS m USING (event_source, event_name);

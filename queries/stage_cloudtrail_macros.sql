@@ -8,10 +8,10 @@
 CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
     CASE
         WHEN v IS NULL OR v = '' OR v = 'HIDDEN_DUE_TO_SECURITY_REASONS' THEN NULL
+        WHEN how = '' THEN CASE WHEN v NOT LIKE 'arn:%' THEN v END
         WHEN how = 'arn' THEN CASE WHEN v LIKE 'arn:%' THEN v END
         WHEN how = 'copy' THEN url_decode(ltrim(split_part(v, '?versionId=', 1), '/'))
         WHEN v LIKE 'arn:%' THEN NULL
-        WHEN how = '' THEN v
         WHEN how = 'queue' THEN NULLIF(replace(regexp_extract(v, '([0-9]+/[^/?]+)$', 1), '/', ':'), '')
         WHEN how = 'key' THEN NULLIF(regexp_extract(v, '^(?:mrk-[0-9a-f]+|[0-9a-f]+(?:-[0-9a-f]+)+)$', 0), '')
         WHEN how = 'slash' THEN ltrim(v, '/')
@@ -25,6 +25,17 @@ CREATE OR REPLACE TEMP MACRO ct_value(v, how) AS
         WHEN starts_with(how, '!') THEN CASE WHEN NOT starts_with(v, how[2:]) THEN v END
         WHEN starts_with(v, how) THEN v
     END;
+
+-- The text before a template's first parameter, and whether it says less than it might.
+CREATE OR REPLACE TEMP MACRO ct_scoped_text(text0, partition, region, owner) AS
+    replace(replace(replace(text0, '{partition}', partition), '{region}', region), '{account}', owner);
+
+CREATE OR REPLACE TEMP MACRO ct_unscoped(text0, owner) AS owner = '*' AND contains(text0, '{account}');
+
+-- A template of at most two parameters, with their values; NULL or '' where it does not serve.
+CREATE OR REPLACE TEMP MACRO ct_filled(text0, path1, v1, cut1, text1, path2, v2, cut2, text2) AS
+    text0 || CASE WHEN path1 = '' THEN '' ELSE ct_value(v1, cut1) END
+    || text1 || CASE WHEN path2 = '' THEN '' ELSE ct_value(v2, cut2) END || text2;
 
 -- The tables that a DynamoDB call of several items or a PartiQL statement names; [] where it has none of that kind.
 CREATE OR REPLACE TEMP MACRO ct_table_names(params, pick) AS
@@ -58,4 +69,5 @@ CREATE OR REPLACE TEMP MACRO ct_tables(params, pick, partition, region, account)
 
 -- What a resource of a data event lies in (services/observe.py, container); '' for a pattern that may lie in several.
 CREATE OR REPLACE TEMP MACRO ct_container(resource) AS
-    regexp_extract(regexp_replace(resource, getvariable('ct_cut'), '\1', 's'), '^[^*?]+$', 0, 's');
+    COALESCE(NULLIF(regexp_extract(resource, getvariable('ct_cut'), 1), ''),
+             CASE WHEN contains(resource, '*') OR contains(resource, '?') THEN '' ELSE resource END);

@@ -2,7 +2,7 @@
 -- grain: one native record. `chunk` and `idx` count inside the file, from 0 and 1; `position` is known only on the exact
 --   path. '' = absent, unless the column says otherwise.
 -- inputs: ct_event_type (event_type, reason); ct_text (file_id, chunk, position, native_id, doc),
---   doc being a JSON array of records.
+--   doc being JSON records with commas between them.
 -- parameters: none
 
 SELECT
@@ -67,7 +67,7 @@ FROM (
     -- A text that is not JSON leaves one record of NULLs, which sends its file the exact way (no native_id).
     SELECT file_id, chunk, position, native_id, unnest(records) AS r, generate_subscripts(records, 1) AS idx
     FROM (
-        SELECT file_id, chunk, position, native_id, COALESCE(TRY(json_transform(doc, '[{
+        SELECT file_id, chunk, position, native_id, COALESCE(TRY(json_transform('[' || doc || ']', '[{
             "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR", "eventType": "VARCHAR",
             "awsRegion": "VARCHAR", "recipientAccountId": "VARCHAR", "errorCode": "VARCHAR",
             "eventID": "VARCHAR", "requestID": "VARCHAR", "sharedEventID": "VARCHAR", "errorMessage": "VARCHAR",

@@ -7,17 +7,11 @@
 --   text0, path1, cut1, text1, ..., text4, pattern); ct_partition (region, partition)
 -- parameters: none
 
-CREATE OR REPLACE TEMP TABLE ct_scope AS
-SELECT q.map, q.region, q.account, COALESCE(p.partition, 'aws') AS partition, COALESCE(NULLIF(q.account, ''), '*') AS owner
-FROM (SELECT DISTINCT map, region, account FROM ct_request WHERE typed) AS q
-LEFT JOIN ct_partition AS p ON starts_with(q.region, p.region);
-
--- The templates with everything filled in that does not come from the parameters. An unknown account is '*'.
+-- The templates with everything filled in that does not come from the parameters, as in ct_call.
 CREATE OR REPLACE TEMP TABLE ct_scoped AS
-SELECT t.* EXCLUDE (text0), s.region, s.account,
-       t.pattern OR (s.owner = '*' AND contains(t.text0, '{account}')) AS partial,
-       replace(replace(replace(t.text0, '{partition}', s.partition), '{region}', s.region), '{account}', s.owner) AS text0
-FROM ct_template AS t JOIN ct_scope AS s USING (map);
+SELECT t.* EXCLUDE (text0), s.region, s.account, t.pattern OR ct_unscoped(t.text0, s.owner) AS partial,
+       ct_scoped_text(t.text0, s.partition, s.region, s.owner) AS text0
+FROM ct_template AS t JOIN ct_call AS s USING (map);
 
 -- Everything that may be a resource of a request, with its kind (one of the action's ARN formats) and a rank: templates
 -- meant to go first, resources[], ARNs among the parameters, the other templates.
@@ -26,17 +20,17 @@ WITH
 listed AS (
     SELECT q.request, q.map, q.pick, a, ordinal
     FROM (SELECT request, map, pick, unnest(arns) AS a, generate_subscripts(arns, 1) AS ordinal
-          FROM ct_request WHERE typed AND len(arns) > 0) AS q
+          FROM ct_sought WHERE typed AND len(arns) > 0) AS q
 ),
 named AS (
     SELECT request, map, unnest(regexp_extract_all(CAST(params AS VARCHAR), '"(arn:aws[^"\\]*)"', 1)) AS arn
-    FROM ct_request WHERE typed AND contains(params, '"arn:aws') AND NOT starts_with(pick, 'dynamodb-')
+    FROM ct_sought WHERE typed AND contains(params, '"arn:aws') AND NOT starts_with(pick, 'dynamodb-')
 ),
 short AS (
     SELECT q.request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.text2, t.cut1, t.cut2, t.path1, t.path2,
            CASE WHEN t.path1 = '@principal' THEN q.principal ELSE json_extract_string(q.params, NULLIF(t.path1, '')) END AS v1,
            json_extract_string(q.params, NULLIF(t.path2, '')) AS v2
-    FROM ct_request AS q
+    FROM ct_sought AS q
     JOIN ct_scoped AS t USING (map, region, account)
     WHERE t.path3 = '' AND t.many = ''
 ),
@@ -45,7 +39,7 @@ long AS (
            t.cut1, t.cut2, t.cut3, t.cut4,
            json_extract_string(q.params, t.path1) AS v1, json_extract_string(q.params, t.path2) AS v2,
            json_extract_string(q.params, t.path3) AS v3, json_extract_string(q.params, NULLIF(t.path4, '')) AS v4
-    FROM ct_request AS q
+    FROM ct_sought AS q
     JOIN ct_scoped AS t USING (map, region, account)
     WHERE t.path3 <> ''
 ),
@@ -54,18 +48,17 @@ many AS (
     SELECT q.request, q.map, t.kind, t.rank, t.partial, t.text0, t.text1, t.cut1,
            unnest(CASE WHEN t.each THEN regexp_extract_all(regexp_extract(CAST(q.params AS VARCHAR), t.many, 1), '"([^"\\]+)"', 1)
                   ELSE regexp_extract_all(CAST(q.params AS VARCHAR), t.many, 1) END) AS v1
-    FROM ct_request AS q
+    FROM ct_sought AS q
     JOIN ct_scoped AS t USING (map, region, account)
     WHERE t.many <> ''
 ),
 tables AS (
     SELECT q.request, q.map, unnest(ct_tables(q.params, q.pick, s.partition, q.region, s.owner)) AS a
-    FROM ct_request AS q JOIN ct_scope AS s USING (map, region, account)
+    FROM ct_sought AS q JOIN ct_call AS s USING (map, region, account)
     WHERE starts_with(q.pick, 'dynamodb-')
 )
 SELECT request, map, kind, rank, partial,
-       text0 || CASE WHEN path1 = '' THEN '' ELSE ct_value(v1, cut1) END
-       || text1 || CASE WHEN path2 = '' THEN '' ELSE ct_value(v2, cut2) END || text2 AS arn
+       ct_filled(text0, path1, v1, cut1, text1, path2, v2, cut2, text2) AS arn
 FROM short WHERE arn <> ''
 UNION ALL
 SELECT request, map, kind, rank, partial,
@@ -111,7 +104,7 @@ UNION ALL
 SELECT DISTINCT request, arn, partial FROM ct_found SEMI JOIN ct_several USING (request)
 UNION ALL
 SELECT q.request, s.fit, true
-FROM ct_request AS q
+FROM ct_sought AS q
 JOIN (SELECT * FROM ct_shape WHERE needed <> '') AS s USING (map)
 JOIN (SELECT request, list(kind) AS kinds, bool_or(enough) AS enough FROM ct_found GROUP BY request) AS f
   ON f.request = q.request
@@ -122,11 +115,11 @@ INSERT INTO ct_several SELECT request FROM ct_resource GROUP BY request HAVING c
 -- Each request on each of its resources. An action with resource types whose resource is not found is partial, never
 -- silently absent. Only records of which there may be several requests have to have them numbered.
 CREATE OR REPLACE TEMP VIEW ct_row AS
-SELECT q.* EXCLUDE (params, arns), s.request IS NULL AND m.record IS NULL AS alone,
+SELECT q.* EXCLUDE (params, arns, part, plain, resource, vague), s.request IS NULL AND m.record IS NULL AS alone,
        CASE WHEN r.request IS NOT NULL THEN r.arn WHEN q.typed OR NOT q.mapped THEN '*' ELSE '' END AS resource,
        CASE WHEN r.request IS NOT NULL THEN r.partial ELSE q.typed OR NOT q.mapped END AS vague
-FROM ct_request AS q
+FROM ct_sought AS q
 LEFT JOIN ct_resource AS r USING (request)
 LEFT JOIN (SELECT DISTINCT request FROM ct_several) AS s USING (request)
-LEFT JOIN (SELECT record FROM ct_request WHERE of > 1 GROUP BY record HAVING count(*) > 1) AS m USING (record)
+LEFT JOIN (SELECT record FROM ct_sought WHERE of > 1 GROUP BY record HAVING count(*) > 1) AS m USING (record)
 WHERE r.request IS NOT NULL OR NOT starts_with(q.pick, 'dynamodb-');

@@ -1,6 +1,6 @@
 -- question: what do the parsed records say besides the requests that they make?
 -- grain: a record with more to say (staged_trail_record); file, hour, class and container (staged_trail_shown).
--- inputs: ct_record; ct_map; staged_trail; ct_data_action (action); ct_layer_name (phrase, layer)
+-- inputs: ct_record; ct_map; ct_request, ct_event; ct_data_action (action); ct_layer_name (phrase, layer)
 -- parameters: none
 
 INSERT INTO staged_trail_record BY NAME
@@ -15,13 +15,12 @@ WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
 -- What the resources of data events lie in. A record of several (a copy, a batch) was logged for one of them, and which one
 -- it does not say: it speaks for none.
 CREATE OR REPLACE TEMP TABLE ct_contained AS
-SELECT file_id, position, min(container) AS container
-FROM (
-    SELECT file_id, position, ct_container(resource) AS container
-    FROM staged_trail
-    WHERE action IN (SELECT action FROM ct_data_action)
-)
-GROUP BY file_id, position
+SELECT record, ct_container(resource) AS container
+FROM ct_request WHERE plain AND action IN (SELECT action FROM ct_data_action)
+UNION ALL
+SELECT record, min(container) AS container
+FROM (SELECT record, ct_container(resource) AS container FROM ct_event WHERE action IN (SELECT action FROM ct_data_action))
+GROUP BY record
 HAVING min(container) = max(container);
 
 -- A record's own word on what class it is of comes before what is known of its action.
@@ -35,7 +34,7 @@ SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
        count(*)
 FROM ct_record AS r
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-LEFT JOIN ct_contained AS c ON c.file_id = r.file_id AND c.position = r.position
+LEFT JOIN ct_contained AS c USING (record)
 WHERE r.reject IS NULL AND m.problem IS NULL
 GROUP BY ALL;
 
@@ -46,6 +45,6 @@ DROP TABLE ct_several;
 DROP TABLE ct_resource;
 DROP TABLE ct_found;
 DROP TABLE ct_scoped;
-DROP TABLE ct_scope;
+DROP TABLE ct_call;
 DROP VIEW ct_ready;
 DROP TABLE ct_identity;

@@ -17,6 +17,7 @@ UNION ALL
 SELECT file_id, position, part, 'cloudtrail', native_id, time, '', principal, session, 'aws', action, resource, '',
        CASE WHEN vague THEN 'resource' ELSE '' END, outcome, '', NULL, request_id, indirect, false, mapped, identity
 FROM staged_trail
+WHERE plain
 UNION ALL
 FROM staged_call
 UNION ALL

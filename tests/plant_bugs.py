@@ -31,7 +31,8 @@ def main() -> None:
         needed = {test for bug in BUGS if not wanted or bug.name in wanted for test in bug.tests.split()}
         bare = _tests(copy, " ".join(sorted(needed)))
         if bare.returncode:
-            sys.exit(f"{bare.stdout[-3000:]}\nthese tests fail without any bug: nothing can be learnt from them")
+            told = bare.stdout[-3000:] + bare.stderr[-3000:]
+            sys.exit(f"{told}\nthese tests fail without any bug: nothing can be learnt from them")
         for bug in BUGS:
             if wanted and bug.name not in wanted:
                 continue

@@ -5,6 +5,7 @@ The global options (--config, --db, --json, --quiet, --no-progress) may stand an
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from tightener.commands.context import Context, fail, ran_out
 from tightener.errors import EXIT_ERROR, TightenerError
 from tightener.lines import reading, running, setup, showing, tightening, trials, undoing, widening
 from tightener.options import hoist
+
+_KEPT = {-3: 16 << 20, -1: 64 << 20}  # malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD; bytes
 
 app = typer.Typer(
     name="tightener",
@@ -104,15 +107,22 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def gather_less() -> None:
-    """Keep the garbage collector from walking all modules whenever a hundred thousand values were read."""
+def spend_less() -> None:
+    """Have Python and the C library do less about memory: a seventh of what reading a large log costs.
+
+    The garbage collector does not walk all modules whenever a hundred thousand values were read. And what is freed is
+    kept for the next text, where the C library is GNU's: else it comes back from the system page by page, zeroed anew.
+    """
     gc.freeze()
     gc.set_threshold(100_000)
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        for parameter, size in _KEPT.items():
+            mallopt(parameter, size)
 
 
 def main() -> None:
     """The console script."""
-    gather_less()
+    spend_less()
     sys.exit(run(sys.argv[1:]))
 
 

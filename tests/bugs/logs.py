@@ -117,4 +117,25 @@ BUGS = (
         "if False:",
         "tests/logs/test_spoken.py",
     ),
+    Bug(
+        "another request of the same event is overlooked",
+        "queries/stage_cloudtrail_request.sql",
+        "plain AND (len(rivals) = 0 OR len(list_filter(rivals, lambda key: contains(params, key))) = 0) AS plain",
+        "plain",
+        "tests/logs/test_cloudtrail_plain.py",
+    ),
+    Bug(
+        "an ARN of another kind is overlooked",
+        "queries/stage_cloudtrail_request.sql",
+        "(named = 0 AND COALESCE(len(other), 0) = 0)",
+        "true",
+        "tests/logs/test_cloudtrail_plain.py",
+    ),
+    Bug(
+        "the callers of two shares get the same numbers",
+        "tightener/logs/formats/cloudtrail_shares.py",
+        'yield _renumbered(share["trail"], numbers)',
+        'yield share["trail"]',
+        "tests/logs/test_cloudtrail_shares.py",
+    ),
 )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightener.logs.formats.cloudtrail import CloudTrail
-from tightener.logs.formats.cloudtrail_text import CHUNK, IrregularError, arrays, exact
+from tightener.logs.formats.cloudtrail_text import CHUNK, IrregularError, exact, lists
 from tightener.logs.staging import prepare
 from tightener.resources import query
 
@@ -147,8 +147,8 @@ def test_cutting_never_changes_the_records(params, size, indent):
     records = [{"eventVersion": "1.09", "p": value} for value in params]
     text = json.dumps({"Records": records}, indent=indent, ensure_ascii=False).encode()
     found = []
-    for array in arrays(text[at : at + size] for at in range(0, len(text), size)):
-        found += json.loads(array)
+    for some in lists(text[at : at + size] for at in range(0, len(text), size)):
+        found += json.loads(b"[%b]" % some)
     assert found == records
     assert [json.loads(one.text) for one in exact(text).records] == records
 
@@ -158,17 +158,17 @@ def test_cutting_never_changes_the_records(params, size, indent):
 def test_one_piece_is_cut_like_many(number, kilobytes, size, indent):
     records = [{"eventVersion": "1.09", "p": "}, {" * 256 * kilobytes, "n": n} for n in range(number * 20)]
     text = json.dumps({"Records": records}, indent=indent).encode()
-    whole = list(arrays(iter([text])))
-    pieces = list(arrays(text[at : at + size] for at in range(0, len(text), size)))
-    assert [one for array in whole for one in json.loads(array)] == records
-    assert [one for array in pieces for one in json.loads(array)] == records
+    whole = list(lists(iter([text])))
+    pieces = list(lists(text[at : at + size] for at in range(0, len(text), size)))
+    assert [one for some in whole for one in json.loads(b"[%b]" % some)] == records
+    assert [one for some in pieces for one in json.loads(b"[%b]" % some)] == records
     assert len(whole) > 1 or len(text) <= CHUNK
-    assert max(len(array) for array in whole) < CHUNK + 2_000 * (kilobytes + 1)
+    assert max(map(len, whole)) < CHUNK + 2_000 * (kilobytes + 1)
 
 
 def test_what_is_not_closed_is_not_regular():
     with pytest.raises(IrregularError):
-        list(arrays(iter([b'{"Records":[{"a":1}'])))
+        list(lists(iter([b'{"Records":[{"a":1}'])))
     assert [json.loads(one.text) for one in exact(b'{"Records":[{"a":1},{"a":').records] == [{"a": 1}]
 
 

@@ -43,7 +43,7 @@ TRAIL = pa.schema(
         ("time", pa.timestamp("us")),
         *[(name, pa.string()) for name in ("principal", "session", "action", "resource")],
         *[("vague", pa.bool_()), ("outcome", pa.string()), ("request_id", pa.string())],
-        *[("indirect", pa.bool_()), ("mapped", pa.bool_()), ("identity", pa.int32())],
+        *[("indirect", pa.bool_()), ("mapped", pa.bool_()), ("identity", pa.int32()), ("plain", pa.bool_())],
     ]
 )
 

@@ -50,13 +50,13 @@ def is_whole(kind: str) -> bool:
 
 @cache
 def container_cut() -> str:
-    """The regular expression (Python's and RE2's) of an ARN that goes on behind its container, which is group 1."""
+    """The regular expression (Python's and RE2's) of how an ARN begins that goes on behind its container, group 1."""
     variable = re.escape("\0")
     forms = [
         re.escape(re.sub(r"\$\{[^}]+\}", "\0", row["format"])).replace(variable, "[^:/*?]+")
         for row in rows("data_container")
     ]
-    return f"^({'|'.join(forms)})[:/].*$"
+    return f"^({'|'.join(forms)})[:/]"
 
 
 def container(resource: str) -> str:
@@ -64,8 +64,10 @@ def container(resource: str) -> str:
 
     '' for a pattern that may lie in several. The same as the macro ct_container of stage_cloudtrail_macros.sql.
     """
-    found = re.sub(container_cut(), r"\1", resource, flags=re.DOTALL)
-    return "" if {"*", "?"} & set(found) else found
+    found = re.match(container_cut(), resource)
+    if found:
+        return found[1]
+    return "" if {"*", "?"} & set(resource) else resource
 
 
 def is_access_point(resource: str) -> bool:

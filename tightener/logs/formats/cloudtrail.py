@@ -12,9 +12,10 @@ from dataclasses import asdict
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tightener.logs.files import LogFile
-from tightener.logs.formats import cloudtrail_read
+from tightener.logs.formats import cloudtrail_plain, cloudtrail_read, cloudtrail_shares
 from tightener.logs.formats.cloudtrail_read import Records
 from tightener.logs.staging import TRAIL
 from tightener.resources import query
@@ -48,6 +49,7 @@ _MAP = pa.schema(
         ("data_class", pa.string()),  # what kind of event it is: services/observe.py
         ("management_class", pa.string()),
         ("reads", pa.bool_()),
+        *cloudtrail_plain.FIELDS,
     ]
 )
 _SHAPE = pa.schema(
@@ -82,16 +84,18 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
         "management_class": observe.management_class(leading),
         "reads": observe.reads(leading),
     }
-    for nr, request in enumerate(requests):
+    conditional = not _certain(requests)
+    for nr, (request, told) in enumerate(zip(requests, cloudtrail_plain.plain(requests), strict=True)):
         row = {
             "event_source": event_source,
             "event_name": event_name,
             "nr": nr,
             "of": len(requests),
-            "conditional": any(one.when_path or one.pick.startswith("dynamodb-") for one in requests),
+            "conditional": conditional,
             "problem": problem,
             "when_key": request.when_path.rpartition(".")[2],
             **kind,
+            **told,
             "typed": request.mapped and request.needs_permission and bool(shapes(request.action)),
             **{
                 name: getattr(request, name)
@@ -99,6 +103,14 @@ def _map_rows(event_source: str, event_name: str) -> Iterator[tuple[EventRequest
             },
         }
         yield request, row
+
+
+def _certain(requests: Sequence[EventRequest]) -> bool:
+    """Whether every such event makes one of these requests: one without a condition, or two with opposite ones."""
+    conditions = {
+        (one.when_path, one.when_text, one.when_wanted) for one in requests if not one.pick.startswith("dynamodb-")
+    }
+    return any(not path or (path, text, not wanted) in conditions for path, text, wanted in conditions)
 
 
 def _shape_rows(number: int, request: EventRequest) -> Iterator[dict[str, object]]:
@@ -142,6 +154,9 @@ class CloudTrail:
 
         Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
         """
+        cloudtrail_shares.stage(con, files, self._stage)
+
+    def _stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> pa.Table:
         text = pa.string()
         kinds = [(row["event_type"], row["reason"]) for row in rows("event_type")]
         con.register("ct_event_type", _table({"event_type": text, "reason": text}, kinds))
@@ -149,23 +164,27 @@ class CloudTrail:
         records = cloudtrail_read.read(con, files)
         con.register("ct_record", records.table)
         names = ("event_type", "event_source", "event_name", "resource")
-        told = [tuple(row[name] for name in names) for row in rows("mcp_record")]
-        con.register("ct_mcp", _table(dict.fromkeys(names, text), told))
+        calls = [tuple(row[name] for name in names) for row in rows("mcp_record")]
+        con.register("ct_mcp", _table(dict.fromkeys(names, text), calls))
         con.execute(query("stage_cloudtrail_who"))
         self._lookups(con, records)
         con.execute("SET VARIABLE ct_cut = $cut", {"cut": observe.container_cut()})
         con.execute(query("stage_cloudtrail_macros"))
         con.execute(query("stage_cloudtrail_first"))
-        requests = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
-        con.register("ct_request", requests.to_arrow_table(batch_size=cloudtrail_read.ROWS))
+        told = con.sql(query("stage_cloudtrail_request"), params={"most": _MOST})
+        requests = told.to_arrow_table(batch_size=cloudtrail_read.ROWS)
+        con.register("ct_request", requests)
+        con.register("ct_sought", requests.filter(pc.invert(requests["plain"])))
         con.execute(query("stage_cloudtrail_resource"))
-        con.register("staged_trail", self._events(con))
+        events = self._events(con)
+        con.register("ct_event", events)
         con.execute(query("stage_cloudtrail_trail"))
         for name in (
-            *("record", "request", "event_type", "mcp", "map", "data_action", "shape", "template", "partition"),
-            *("error", "refused", "layer_name", "problem", "bad"),
+            *("record", "request", "sought", "event", "event_type", "mcp", "map", "data_action", "shape", "template"),
+            *("partition", "error", "refused", "layer_name", "problem", "bad"),
         ):  # fmt: skip
             con.unregister(f"ct_{name}")
+        return pa.concat_tables([table.select(TRAIL.names).cast(TRAIL) for table in (requests, events)])
 
     @staticmethod
     def _events(con: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -175,10 +194,9 @@ class CloudTrail:
         """
         con.execute("SET disabled_optimizers = 'build_side_probe_side'")
         try:
-            events = con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
+            return con.sql(query("stage_cloudtrail_event")).to_arrow_table(batch_size=cloudtrail_read.ROWS)
         finally:
             con.execute("RESET disabled_optimizers")
-        return events.select(TRAIL.names).cast(TRAIL)
 
     @staticmethod
     def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:

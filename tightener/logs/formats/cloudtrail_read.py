@@ -6,23 +6,20 @@ record through cloudtrail_text.exact. An Arrow table takes less to write than on
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from tightener.logs.files import PIECE, LogFile, read_pieces
-from tightener.logs.formats.cloudtrail_text import IrregularError, arrays, exact
+from tightener.logs.files import LogFile, read_pieces
+from tightener.logs.formats.cloudtrail_text import IrregularError, Text, exact, lists
 from tightener.resources import query
 
 _BATCH = 1 << 20  # bytes of JSON handed to DuckDB at a time, at least
-_WHOLE = 8 << 20  # files up to this size on disk are read ahead as a whole, larger ones in pieces
-_PIECE = 16 << 20  # of one read ahead: nearly always the whole file
-_AHEAD = 4
+_PIECE = 16 << 20  # bytes that are inflated at a time: nearly always the whole file
 ROWS = 8192  # of the table that come in one piece: what DuckDB gives one core at a time
 
 _TEXT = pa.schema(
@@ -34,7 +31,7 @@ _TEXT = pa.schema(
         ("doc", pa.string()),
     ]
 )
-_Row = tuple[int, int, int | None, str | None, bytes]
+_Row = tuple[int, int, int | None, str | None, Text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Records:
 def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> Records:
     """Read the files' records; `con` has ct_event_type and the macros of stage_cloudtrail_refusal.sql.
 
-    Raises what DuckDB makes of an OSError where a file cannot be opened.
+    Raises OSError where a file cannot be read.
     """
     reading = _Reading(files)
     table = _transformed(con, reading, reading.regular_rows())
@@ -70,6 +67,10 @@ def _transformed(con: duckdb.DuckDBPyConnection, reading: _Reading, source: Iter
     con.register("ct_text", pa.RecordBatchReader.from_batches(_TEXT, reading.batches(source)))
     try:
         return con.sql(query("stage_cloudtrail_record")).to_arrow_table(batch_size=ROWS)
+    except duckdb.Error as error:
+        if reading.unopened is None:
+            raise
+        raise reading.unopened from error
     finally:
         con.unregister("ct_text")
 
@@ -92,37 +93,31 @@ class _Reading:
         self.problems: dict[int, str] = {file.id: "" for file in files}
         self.irregular: set[int] = set()
         self.bad: list[tuple[int, int, str]] = []  # file, position, reason
+        self.unopened: OSError | None = None  # DuckDB hands on no more of it than its text
 
     def _note(self, file: LogFile, problem: str) -> None:
         known = self.problems[file.id]
         if problem not in known:  # a file that is read twice has its problem twice
             self.problems[file.id] = f"{known}; {problem}" if known else problem
 
-    def _pieces(self, file: LogFile, piece: int = PIECE) -> Iterator[bytes]:
-        return read_pieces(file, lambda problem: self._note(file, problem), piece=piece)
-
-    def _regular(self, file: LogFile, piece: int = PIECE) -> Iterator[_Row]:
+    def _pieces(self, file: LogFile) -> Iterator[bytes]:
         try:
-            for chunk, doc in enumerate(arrays(self._pieces(file, piece))):
+            yield from read_pieces(file, lambda problem: self._note(file, problem), piece=_PIECE)
+        except OSError as error:
+            self.unopened = error
+            raise
+
+    def _regular(self, file: LogFile) -> Iterator[_Row]:
+        try:
+            for chunk, doc in enumerate(lists(self._pieces(file))):
                 yield file.id, chunk, None, None, doc
         except IrregularError:
             self.irregular.add(file.id)
 
-    def _whole(self, file: LogFile) -> list[_Row]:
-        return list(self._regular(file, _PIECE))
-
     def regular_rows(self) -> Iterator[_Row]:
-        """The texts of all files in order; small files are decompressed ahead by two threads (isal frees the GIL)."""
-        ahead: deque[tuple[LogFile, Future[list[_Row]] | None]] = deque()
-        waiting = iter(self.files)
-        with ThreadPoolExecutor(2) as pool:
-            while True:
-                while len(ahead) < _AHEAD and (file := next(waiting, None)) is not None:
-                    ahead.append((file, pool.submit(self._whole, file) if file.size <= _WHOLE else None))
-                if not ahead:
-                    return
-                file, future = ahead.popleft()
-                yield from future.result() if future else self._regular(file)
+        """The texts of all files in order."""
+        for file in self.files:
+            yield from self._regular(file)
 
     def exact_rows(self) -> Iterator[_Row]:
         """The records of the files that are not regular, one text each; broken ones go to `bad`."""
@@ -134,7 +129,7 @@ class _Reading:
                 self._note(file, found.problem)
             self.bad.extend((file.id, position, reason) for position, reason in found.bad)
             for record in found.records:
-                yield file.id, record.position, record.position, record.native_id, b"[%b]" % record.text
+                yield file.id, record.position, record.position, record.native_id, record.text
 
     def batches(self, source: Iterator[_Row]) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches of about `_BATCH` bytes. A text that is not UTF-8 makes its file irregular."""
@@ -164,17 +159,16 @@ class _Reading:
 
 def _texts(held: Sequence[_Row]) -> pa.Array:
     """The texts of some rows; a single one, as nearly all are, without a copy. Raises ArrowInvalid: it is not UTF-8."""
-    if len(held) != 1:
-        return pa.array([row[4] for row in held], pa.binary()).cast(pa.string())
-    ends = pa.array([0, len(held[0][4])], pa.int32()).buffers()[1]
-    text = pa.StringArray.from_buffers(1, ends, pa.py_buffer(held[0][4]))
+    docs = [row[4] for row in held]
+    ends = pa.array([0, *accumulate(map(len, docs))], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(len(docs), ends, pa.py_buffer(docs[0] if len(docs) == 1 else b"".join(docs)))
     text.validate(full=True)
     return text
 
 
-def _is_utf8(text: bytes) -> bool:
+def _is_utf8(text: Text) -> bool:
     try:
-        text.decode("utf-8")
+        str(text, "utf-8")
     except UnicodeDecodeError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""CloudTrail's carriers cut into JSON arrays of whole records, without looking into the records.
+"""CloudTrail's carriers cut into lists of whole records, without looking into the records.
 
 The regular way cuts where one record ends and the next begins with the same first key: that text cannot stand inside a
 JSON string (its quotes would be escaped), and a cut inside a nested list leaves brackets open, which the JSON reader
@@ -26,6 +26,8 @@ _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]+)"')
 _FOLLOWS = re.compile(rb'\s*(?:\]|$|,?\s*(?:[^\s",:]|"(?:[^"\\]|\\.)*"\s*[,\]]))', re.DOTALL)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 _WORD = re.compile(rb'\[\s*\]|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}"]+', re.DOTALL)
+
+Text = bytes | memoryview
 
 
 class IrregularError(ValueError):
@@ -80,10 +82,10 @@ def separator(key: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\}\s*,?\s*(?=" + _beginning(key) + rb")")
 
 
-def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """JSON arrays of whole records, of about `CHUNK` bytes, from a file's decompressed bytes in pieces.
+def lists(pieces: Iterator[bytes]) -> Iterator[Text]:
+    """Whole records with commas between them, about `CHUNK` bytes, from a file's decompressed bytes in pieces.
 
-    A file in one piece is copied once, into the arrays. Raises IrregularError, also after some arrays, when the text is
+    A file in one piece is not copied. Raises IrregularError, also after some lists, when the text is
     not regular. Memory: the longest record, a piece or a chunk.
     """
     whole = next(pieces, b"")
@@ -101,7 +103,7 @@ def arrays(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from _cut(buffer, start, pieces, close)
 
 
-def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[bytes]:
+def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: re.Pattern[bytes]) -> Iterator[Text]:
     match = _FIRST_KEY.match(buffer, start)
     split = separator(match[1]) if match else None
     del match
@@ -114,7 +116,7 @@ def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: 
                 break
             end, following = found.start() + 1, found.end()
             del found
-            yield _array(buffer, start, end)
+            yield _part(buffer, start, end)
             start = following
         piece = next(pieces, b"")
         if not piece:
@@ -130,15 +132,17 @@ def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: 
     if close.fullmatch(buffer, end) is None:
         raise IrregularError("the records are not closed")
     if buffer[start:end].strip():
-        yield _array(buffer, start, end)
+        yield _part(buffer, start, end)
 
 
-def _array(buffer: bytes | bytearray, start: int, end: int) -> bytes:
-    with memoryview(buffer) as view:
-        return b"".join((b"[", view[start:end], b"]"))
+def _part(buffer: bytes | bytearray, start: int, end: int) -> Text:
+    if isinstance(buffer, bytes):
+        return memoryview(buffer)[start:end]
+    with memoryview(buffer) as view:  # or it could not be cut
+        return bytes(view[start:end])
 
 
-def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[Text]:
     """One record a line. A line break cannot stand inside a JSON string, so lines joined by commas are an array."""
     if not buffer.lstrip().startswith(b"{"):
         raise IrregularError("no JSON")
@@ -148,7 +152,7 @@ def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
             end = buffer.find(b"\n", start + CHUNK // 2)
             if end < 0:
                 break
-            yield b"[%b]" % bytes(buffer[start:end]).strip().replace(b"\n", b",")
+            yield bytes(buffer[start:end]).strip().replace(b"\n", b",")
             start = end + 1
         del buffer[:start]
         piece = next(pieces, b"")
@@ -157,7 +161,7 @@ def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[bytes]:
         buffer += piece
     body = bytes(buffer).strip()
     if body:
-        yield b"[%b]" % body.replace(b"\n", b",")
+        yield body.replace(b"\n", b",")
 
 
 def exact(text: bytes) -> Exact:
