@@ -27,7 +27,7 @@ Stage = Callable[[duckdb.DuckDBPyConnection, Sequence[LogFile]], pa.Table]  # wh
 
 
 def shared_out(files: Sequence[LogFile], cores: int) -> list[Sequence[LogFile]]:
-    """The files in order, in at most `cores` shares of about the same weight; in one where that would not be quicker."""
+    """The files in order, in at most `cores` shares of about one weight; in one where that would not be quicker."""
     weights = [weight(file) for file in files]
     whole = sum(weights)
     shares = min(cores, len(files), whole // _SHARE)
