@@ -31,7 +31,7 @@ BUGS = (
         "tightener/tighten/compare.py",
         "    if evidence.doubtful:",
         "    if False and evidence.doubtful:",
-        "tests/properties",
+        "tests/tighten/test_doubtful.py",
     ),
     Bug(
         "resources go that might have been used unseen (3)",

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from uses import FIRST, LAST, Use, collect
 
@@ -53,6 +53,13 @@ def plainly(heads: Heads) -> dict[tuple[str, str, str], tuple[object, ...]]:
     }
 
 
+# Parts of which some know too many names on one level, and others on the next.
+TOLD = [(f"arn:aws:s3:::b/{name}", FIRST, 0) for name in (
+    *("a", "a/a/a", "b", "in-e.csv", "j-1001", "j-1002", "secret", "a/a", "secret/a", "secret/a/a"),
+)]  # fmt: skip
+
+
+@example(TOLD, 678398, 1, 3, False)
 @given(logs, st.integers(0, 2**32), st.integers(1, 7), st.integers(1, 5), st.booleans())
 @settings(max_examples=300)
 def test_order_parts_and_memory_do_not_matter(
