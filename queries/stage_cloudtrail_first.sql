@@ -2,8 +2,9 @@
 -- grain: one rejected record; file and reason; file; a record whose refusal names what was refused (ct_named); a row of ct_map
 --   in each region and account (ct_call).
 -- inputs: ct_record (stage_cloudtrail_record.sql, and `record`, which numbers them); ct_identity
---   (stage_cloudtrail_who.sql); ct_map (stage_cloudtrail_resource.sql); ct_refused (named, action, typed); ct_problem
---   (file_id, problem); ct_partition (region, partition); ct_bad (file_id, position, reason) from the exact path
+--   (stage_cloudtrail_who.sql); ct_map (stage_cloudtrail_resource.sql); ct_place (the records' event_source, event_name,
+--   region, account); ct_partition (region, partition); ct_refused (named, action, typed); ct_problem (file_id, problem);
+--   ct_bad (file_id, position, reason) from the exact path
 -- parameters: none
 
 CREATE OR REPLACE TEMP VIEW ct_ready AS
@@ -15,7 +16,7 @@ LEFT JOIN ct_identity AS i
 INSERT INTO staged_rejected (file_id, position, reason, day)
 SELECT file_id, position, COALESCE(reject, m.problem), time::DATE
 FROM ct_record AS r
-LEFT JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+LEFT JOIN (FROM ct_map WHERE nr = 0 AND problem IS NOT NULL) AS m USING (event_source, event_name)
 WHERE reject IS NOT NULL OR m.problem IS NOT NULL
 UNION ALL
 SELECT file_id, position, reason, NULL FROM ct_bad;
@@ -49,7 +50,7 @@ SELECT m.* REPLACE (
        s.region, s.account, s.partition, s.owner
 FROM (
     SELECT r.*, COALESCE(p.partition, 'aws') AS partition, COALESCE(NULLIF(r.account, ''), '*') AS owner
-    FROM (SELECT DISTINCT event_source, event_name, region, account FROM ct_record WHERE reject IS NULL AND idle IS NULL) AS r
+    FROM ct_place AS r
     LEFT JOIN ct_partition AS p ON starts_with(r.region, p.region)
 ) AS s
 JOIN ct_map AS m USING (event_source, event_name);

@@ -6,7 +6,7 @@
 INSERT INTO staged_trail_record BY NAME
 SELECT r.file_id, r.position, r.native_id, r.shared_id, r.elsewhere, r.corrects,
        COALESCE(l.layer, '') AS denied_by, l.layer IS NOT NULL AND r.refusal.explicit AS explicit
-FROM ct_record AS r
+FROM (FROM ct_record WHERE shared_id <> '' OR corrects <> '' OR refusal IS NOT NULL) AS r
 JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
 LEFT JOIN ct_layer_name AS l ON l.phrase = r.refusal.layer
 WHERE r.reject IS NULL AND r.idle IS NULL AND m.problem IS NULL
@@ -23,19 +23,26 @@ FROM (SELECT record, ct_container(resource) AS container FROM ct_event WHERE act
 GROUP BY record
 HAVING min(container) = max(container);
 
--- A record's own word on what class it is of comes before what is known of its action.
+-- A record's own word on what class it is of comes before what is known of its action. (numbers are quicker to group than texts)
 INSERT INTO staged_trail_shown
-SELECT r.file_id, date_trunc('hour', r.time), r.account, r.region,
-       CASE WHEN r.idle IS NOT NULL THEN ''
+SELECT r.file_id, r.hour, r.account, r.region,
+       CASE WHEN r.idle THEN ''
             WHEN COALESCE(r.data, m.data_class <> '') THEN COALESCE(NULLIF(m.data_class, ''), 'data:' || m.prefix)
-            ELSE m.management_class END,
-       COALESCE(r.read_only, m.reads),
-       CASE WHEN r.idle IS NULL AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(c.container, '') ELSE '' END,
-       count(*)
-FROM ct_record AS r
-JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
-LEFT JOIN ct_contained AS c USING (record)
-WHERE r.reject IS NULL AND m.problem IS NULL
+            ELSE m.management_class END AS class,
+       COALESCE(r.read_only, m.reads) AS read_only,
+       CASE WHEN NOT r.idle AND COALESCE(r.data, true) AND m.data_class <> '' THEN COALESCE(r.container, '') ELSE '' END
+           AS container,
+       sum(r.records)
+FROM (
+    SELECT r.file_id, date_trunc('hour', r.time) AS hour, r.account, r.region, m.map, r.idle IS NOT NULL AS idle, r.data,
+           r.read_only, c.container, count(*) AS records
+    FROM ct_record AS r
+    JOIN ct_map AS m ON m.event_source = r.event_source AND m.event_name = r.event_name AND m.nr = 0
+    LEFT JOIN ct_contained AS c USING (record)
+    WHERE r.reject IS NULL AND m.problem IS NULL
+    GROUP BY ALL
+) AS r
+JOIN ct_map AS m USING (map)
 GROUP BY ALL;
 
 DROP VIEW ct_row;
@@ -46,5 +53,6 @@ DROP TABLE ct_resource;
 DROP TABLE ct_found;
 DROP TABLE ct_scoped;
 DROP TABLE ct_call;
+DROP TABLE ct_place;
 DROP VIEW ct_ready;
 DROP TABLE ct_identity;

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tightener.logs.files import LogFile
-from tightener.logs.formats import cloudtrail_plain, cloudtrail_read, cloudtrail_shares
+from tightener.logs.formats import cloudtrail_plain, cloudtrail_read
 from tightener.logs.formats.cloudtrail_read import Records
+from tightener.logs.formats.cloudtrail_shares import Shares
 from tightener.logs.staging import TRAIL
 from tightener.resources import query
 from tightener.services import observe
@@ -141,6 +142,9 @@ class CloudTrail:
     name = "cloudtrail"
     source = "cloudtrail"
 
+    def __init__(self) -> None:
+        self._shares = Shares()
+
     def recognises(self, head: bytes) -> bool:
         """Whether the decompressed beginning of a file looks like CloudTrail's records (an empty delivery included)."""
         if re.match(rb'\s*\{\s*"Records"\s*:\s*\[\s*\]\s*\}\s*$', head):
@@ -154,7 +158,7 @@ class CloudTrail:
 
         Raises LogError only where a file cannot be opened; broken records and files cut short are rows.
         """
-        cloudtrail_shares.stage(con, files, self._stage)
+        self._shares.stage(con, files, self._stage)
 
     def _stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> pa.Table:
         text = pa.string()
@@ -202,7 +206,11 @@ class CloudTrail:
     def _lookups(con: duckdb.DuckDBPyConnection, records: Records) -> None:
         """Register the small tables that the queries join: what the distinct names and error codes mean."""
         text = pa.string()
-        pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_record ORDER BY ALL").fetchall()
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE ct_place AS"
+            " SELECT DISTINCT event_source, event_name, region, account FROM ct_record"
+        )
+        pairs = con.execute("SELECT DISTINCT event_source, event_name FROM ct_place ORDER BY ALL").fetchall()
         found = [row for source, name in pairs for row in _map_rows(source, name)]
         typed = [(number, request) for number, (request, row) in enumerate(found) if row["typed"]]
         mapping = [{"map": number, **row} for number, (_, row) in enumerate(found)]

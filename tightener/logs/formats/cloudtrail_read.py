@@ -132,43 +132,24 @@ class _Reading:
                 yield file.id, record.position, record.position, record.native_id, record.text
 
     def batches(self, source: Iterator[_Row]) -> Iterator[pa.RecordBatch]:
-        """Rows as Arrow batches of about `_BATCH` bytes. A text that is not UTF-8 makes its file irregular."""
+        """Rows as Arrow batches of about `_BATCH` bytes; that they are UTF-8 is for the JSON reader to see."""
         held: list[_Row] = []
         size = 0
         for row in source:
             held.append(row)
             size += len(row[4])
             if size >= _BATCH:
-                yield self._batch(held)
+                yield _batch(held)
                 held, size = [], 0
         if held:
-            yield self._batch(held)
-
-    def _batch(self, held: list[_Row]) -> pa.RecordBatch:
-        try:
-            docs = _texts(held)
-        except pa.ArrowInvalid:
-            sound = [row for row in held if _is_utf8(row[4])]
-            self.irregular.update(row[0] for row in held if row not in sound)
-            held = sound
-            docs = _texts(held)
-        columns = list(zip(*(row[:4] for row in held), strict=True)) or [(), (), (), ()]
-        arrays_ = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
-        return pa.record_batch([*arrays_, docs], schema=_TEXT)
+            yield _batch(held)
 
 
-def _texts(held: Sequence[_Row]) -> pa.Array:
-    """The texts of some rows; a single one, as nearly all are, without a copy. Raises ArrowInvalid: it is not UTF-8."""
-    docs = [row[4] for row in held]
+def _batch(held: Sequence[_Row]) -> pa.RecordBatch:
+    """Rows as one batch; the text of a single one, as nearly all are, is not copied."""
+    columns = list(zip(*held, strict=True))
+    docs = columns.pop()
     ends = pa.array([0, *accumulate(map(len, docs))], pa.int32()).buffers()[1]
     text = pa.StringArray.from_buffers(len(docs), ends, pa.py_buffer(docs[0] if len(docs) == 1 else b"".join(docs)))
-    text.validate(full=True)
-    return text
-
-
-def _is_utf8(text: Text) -> bool:
-    try:
-        str(text, "utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, _TEXT, strict=False)]
+    return pa.record_batch([*arrays, text], schema=_TEXT)

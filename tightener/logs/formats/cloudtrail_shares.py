@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import accumulate
 
 import duckdb
@@ -39,38 +38,43 @@ def shared_out(files: Sequence[LogFile], cores: int) -> list[Sequence[LogFile]]:
     return [share for share in found if share]
 
 
-def stage(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile], stage_share: Stage) -> None:
-    """Read the files into the temporary tables of logs/staging.py, as `stage_share` does it for each share."""
-    ((memory, cores),) = con.execute(
-        "SELECT parse_formatted_bytes(current_setting('memory_limit')), current_setting('threads')"
-    ).fetchall()
-    shares = shared_out(files, cores)
-    if len(shares) == 1:
-        con.register("staged_trail", stage_share(con, files))
-        return
-    limits = Limits(memory // len(shares), 1)
-    begun: list[duckdb.DuckDBPyConnection] = []
-    with ThreadPoolExecutor(len(shares)) as pool:
-        try:
-            tables = list(pool.map(lambda share: _staged(share, limits, begun, stage_share), shares))
-        except BaseException:
-            for one in begun:  # else Ctrl-C would wait for all of them
-                with suppress(duckdb.ConnectionException):  # it has come to its end
-                    one.interrupt()
-            raise
-    for name in _TABLES[:-2]:
-        _insert(con, name, pa.concat_tables([one[name] for one in tables]))
-    con.register("staged_trail", pa.concat_tables(_known_callers(con, tables)))
+class Shares:
+    """The databases of the shares: made when first needed, and used for one batch after the other."""
+
+    def __init__(self) -> None:
+        self._own: dict[int, duckdb.DuckDBPyConnection] = {}
+
+    def stage(self, con: duckdb.DuckDBPyConnection, files: Sequence[LogFile], stage_share: Stage) -> None:
+        """Read the files into the temporary tables of logs/staging.py, as `stage_share` does it for each share."""
+        ((memory, cores),) = con.execute(
+            "SELECT parse_formatted_bytes(current_setting('memory_limit')), current_setting('threads')"
+        ).fetchall()
+        shares = shared_out(files, cores)
+        if len(shares) == 1:
+            con.register("staged_trail", stage_share(con, files))
+            return
+
+        def staged(number: int) -> dict[str, pa.Table]:
+            if number not in self._own:
+                self._own[number] = store.open(None, Limits(memory // cores, 1))
+            return _staged(self._own[number], shares[number], stage_share)
+
+        with ThreadPoolExecutor(len(shares)) as pool:
+            try:
+                tables = list(pool.map(staged, range(len(shares))))
+            except BaseException:
+                for own in list(self._own.values()):
+                    own.interrupt()  # else Ctrl-C would wait for all of them
+                raise
+        for name in _TABLES[:-2]:
+            _insert(con, name, pa.concat_tables([one[name] for one in tables]))
+        con.register("staged_trail", pa.concat_tables(_known_callers(con, tables)))
 
 
-def _staged(
-    files: Sequence[LogFile], limits: Limits, begun: list[duckdb.DuckDBPyConnection], stage_share: Stage
-) -> dict[str, pa.Table]:
-    with store.open(None, limits) as con:
-        begun.append(con)
-        staging.prepare(con)
-        trail = stage_share(con, files)
-        return {"trail": trail, **{name: con.sql(f"FROM staged_{name}").to_arrow_table() for name in _TABLES}}
+def _staged(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile], stage_share: Stage) -> dict[str, pa.Table]:
+    staging.prepare(con)
+    trail = stage_share(con, files)
+    return {"trail": trail, **{name: con.sql(f"FROM staged_{name}").to_arrow_table() for name in _TABLES}}
 
 
 def _known_callers(con: duckdb.DuckDBPyConnection, shares: Sequence[dict[str, pa.Table]]) -> Iterator[pa.Table]:
