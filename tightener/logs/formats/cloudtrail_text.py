@@ -8,6 +8,7 @@ notices. Whatever is not regular is read again record by record in `exact`, slow
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,7 +65,9 @@ class Exact:
             self.bad.append((position, "not a JSON object"))
             return
         own = value.get("eventID")
-        if not isinstance(own, str) or not own:
+        if own is not None and not isinstance(own, str):
+            own = orjson.dumps(own).decode()  # as DuckDB tells it
+        if not own:
             own = "sha256:" + hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
         self.records.append(ExactRecord(position, own, orjson.dumps(value)))
 
@@ -193,16 +196,29 @@ def _by_line(text: bytes, found: Exact) -> bool:
         return False
     for line in lines:
         try:
-            found.add(orjson.loads(line))
-        except orjson.JSONDecodeError:
+            found.add(_value(line))
+        except ValueError:
             found.refuse("not JSON")
     return True
 
 
+def _value(text: bytes) -> Any:
+    """One JSON value, as DuckDB takes it: with NaN, Infinity and numbers beyond a double. Raises ValueError."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(text.decode())
+            orjson.dumps(value)  # not with half of a surrogate pair
+        except (TypeError, RecursionError) as error:
+            raise ValueError(str(error)) from error
+        return value
+
+
 def _is_json(text: bytes) -> bool:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        _value(text)
+    except ValueError:
         return False
     return True
 
@@ -243,7 +259,7 @@ def _take(text: bytes, brace: int, split: re.Pattern[bytes], beginning: re.Patte
     following = split.search(text, brace + 1)
     for end in (following.start() + 1 if following else 0, _end_of_object(text, brace)):
         if end and _is_json(text[brace:end]):
-            found.add(orjson.loads(text[brace:end]))
+            found.add(_value(text[brace:end]))
             return end
     # A broken record may lack its brace, so the next one is looked for by its beginning too. Where its braces do close
     # before that, in front of whatever follows in the list, it ends there: what follows may begin with another key.
