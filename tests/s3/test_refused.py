@@ -152,9 +152,12 @@ def test_a_token_that_ends_in_between(bucket: Server, con) -> None:
 
 
 def test_no_bucket_no_credentials_no_network(s3: Server, con, monkeypatch: pytest.MonkeyPatch) -> None:
-    (problem,) = run(con, Source("nowhere")).problems
+    (problem,) = run(con, Source("nowhere", typed=True)).problems
     assert "there is no bucket nowhere" in problem.message
     assert unread(con) == []  # no log is missing there
+    (problem,) = run(con, Source("nowhere")).problems
+    assert [row[0] for row in unread(con)] == ["s3://nowhere/"]  # where one is configured, its logs are missing
+    keep(con, [])
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setattr("tightener.logs.s3.bucket._TRIES", 1)

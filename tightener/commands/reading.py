@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tightener import api, pipeline
 from tightener.commands.context import Context, Question, existing, project_of
-from tightener.errors import TightenerError
+from tightener.errors import EXIT_DONE, EXIT_ERROR, TightenerError
 from tightener.logs import pruning
 from tightener.logs.formats import field_map
 from tightener.report import overview, planned
@@ -30,8 +30,8 @@ class Engine:
     master: str | None
 
 
-def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine: Engine, now: datetime) -> None:
-    """tightener ingest"""
+def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine: Engine, now: datetime) -> int:
+    """tightener ingest; its exit code: 1 where there was something wrong with all that there was to read."""
     if engine.name not in ENGINES or (engine.master and engine.name != SPARK):
         wrong = f"there is no engine {engine.name}" if engine.name not in ENGINES else "--master is of Spark"
         raise TightenerError(wrong, slug="unknown-engine", hint=f"say --engine {SPARK}; engines: {', '.join(ENGINES)}")
@@ -48,6 +48,7 @@ def ingest(ctx: Context, paths: Sequence[str], force_format: str | None, engine:
         ctx.answer(overview.ingest_document(done))
     elif not ctx.quiet:
         overview.ingest_words(ctx.words, done)
+    return EXIT_ERROR if done.problems and not done.files and not done.already_read else EXIT_DONE
 
 
 def plan(ctx: Context, paths: Sequence[str]) -> None:

@@ -47,7 +47,8 @@ def ingest(
     elif attempt is not None:
         reading.try_file(ctx.obj, attempt, force_format)
     else:
-        reading.ingest(ctx.obj, paths or [], force_format, reading.Engine(engine, master), datetime.now(UTC))
+        chosen = reading.Engine(engine, master)
+        raise typer.Exit(reading.ingest(ctx.obj, paths or [], force_format, chosen, datetime.now(UTC)))
 
 
 def status(ctx: typer.Context) -> None:

@@ -91,7 +91,8 @@ class Bucket:
                 page = self._client().list_objects_v2(Bucket=self.source.bucket, **self._payer, **asked)
             except _errors() as error:
                 raise RefusedError(of_listing(error, self.source, prefix)) from error
-            self.lists += 1
+            with self._lock:
+                self.lists += 1
             yield page
             if not page.get("IsTruncated") or "MaxKeys" in asked:
                 return

@@ -9,7 +9,9 @@ leaves it there.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,8 +29,10 @@ from tightener.resources import query
 
 LOOK_BACK = timedelta(days=3)  # a delivery that failed is tried again, so a day's folder may still grow
 _MOST_FILES = 4000  # of one batch
+_LISTS = 8  # places that are listed side by side
 _CUT_SHORT = "its reading was cut short"
 _NO_SUCH = "s3-no-bucket"
+Pages = Iterator[list[Remote]]
 _Known = dict[str, tuple[date, date]]  # address of a place -> the first and the last of the days that were listed
 
 
@@ -83,26 +87,50 @@ class Reading:
         for key, changed in tried.items():
             yield Remote(key, 0, "", changed=changed, again=True)
         known = self._known(root)
-        for place in places(bucket):
+        for place, start, pages in self._side_by_side(bucket, known):
             if place.refusal:
                 listed.holes[bucket.uri(place.prefix)] = place.refusal, since
                 continue
-            yield from self._place(bucket, place, known, listed, tried)
+            yield from self._place(bucket, place, known, listed, tried, start, pages)
         if not listed.objects and not known:
             when = f" since {since}" if bucket.source.since else ""
             self.problems.append(Problem(root, f"there is no object below this prefix{when}"))
 
+    def _side_by_side(self, bucket: Bucket, known: _Known) -> Iterator[tuple[Place, date, Pages]]:
+        """The places in their order, each with the day that its listing begins at, and its pages.
+
+        The first pages of the next few are asked for meanwhile: of a week's new objects most places have no second one.
+        """
+        asked = bucket.source.since or date.min
+        waiting: deque[tuple[Place, date, Pages]] = deque()
+        with ThreadPoolExecutor(_LISTS) as pool:
+            for place in places(bucket):
+                first, last = known.get(bucket.uri(place.prefix), (date.max, date.min))
+                start = asked if first > asked else max(asked, last - LOOK_BACK)
+                rest = bucket.objects(place.prefix, place.behind(start if start > date.min else None))
+                page: Future[list[Remote]] | None = None if place.refusal else pool.submit(next, rest, [])
+                waiting.append((place, start, _pages(page, rest)))
+                if len(waiting) == _LISTS:
+                    yield waiting.popleft()
+            yield from waiting
+
     def _place(
-        self, bucket: Bucket, place: Place, known: _Known, listed: Listed, tried: dict[str, bool]
+        self,
+        bucket: Bucket,
+        place: Place,
+        known: _Known,
+        listed: Listed,
+        tried: dict[str, bool],
+        start: date,
+        pages: Pages,
     ) -> Iterator[Remote]:
         """What is new of one account and region, or below a prefix."""
         uri = bucket.uri(place.prefix)
         asked = bucket.source.since or date.min
         first, last = known.get(uri, (date.max, date.min))
-        start = asked if first > asked else max(asked, last - LOOK_BACK)
         reached = start
         try:
-            for page in bucket.objects(place.prefix, place.behind(start if start > date.min else None)):
+            for page in pages:
                 kept = [one for one in page if not left_alone(one.key) and days_of(one)[1] >= asked]
                 listed.objects += len(kept)
                 yield from self._new(bucket, [one for one in kept if one.key not in tried])
@@ -170,7 +198,7 @@ class Reading:
             stopped = error.refusal
         if held:
             yield from self._batch(held)
-        self._end(root, listed, stopped)
+        self._end(bucket, listed, stopped)
         self.problems += [
             Problem(uris[0], f"{says}, and {len(uris) - 1:,} more objects like it" if uris[1:] else says)
             for says, uris in refused.items()
@@ -215,8 +243,9 @@ class Reading:
             "INSERT OR REPLACE INTO unread VALUES (?, true, ?, ?, ?, ?)", [uri, log_source(uri), first, date.max, why]
         )
 
-    def _end(self, root: str, listed: Listed, stopped: Refusal | None) -> None:
+    def _end(self, bucket: Bucket, listed: Listed, stopped: Refusal | None) -> None:
         """All that was listed is in the database, or in `unread`."""
+        root = bucket.uri(bucket.source.prefix)
         self.con.begin()
         if stopped:
             self.con.execute("UPDATE unread SET reason = ? WHERE uri = ?", [str(stopped), root])
@@ -227,12 +256,18 @@ class Reading:
                 "INSERT OR REPLACE INTO meta SELECT unnest(?), unnest(?)", [keys, list(listed.places.values())]
             )
             self.con.execute("DELETE FROM unread WHERE listing AND starts_with(uri, ?)", [root])
-        if stopped and stopped.slug == _NO_SUCH:  # then no log is missing
+        if stopped and stopped.slug == _NO_SUCH and bucket.source.typed and not self._known(root):
             self.con.execute("DELETE FROM unread WHERE uri = ?", [root])
         for uri, (why, first) in listed.holes.items():
             self._hole(uri, first, str(why))
             self.problems.append(Problem(uri, str(why)))
         self.con.commit()
+
+
+def _pages(first: Future[list[Remote]] | None, rest: Iterator[list[Remote]]) -> Pages:
+    if first is not None:
+        yield first.result()
+        yield from rest
 
 
 def keep(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

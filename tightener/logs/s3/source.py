@@ -44,6 +44,7 @@ class Source:
     profile: str = ""  # of ~/.aws/config; '' = what boto3 finds by itself
     endpoint: str = ""  # '' = AWS's
     requester_pays: bool = False
+    typed: bool = False  # on the command line: a slip of the pen is no hole in what is known
 
     @property
     def uri(self) -> str:
@@ -114,5 +115,5 @@ def named(paths: Iterable[str], sources: Sequence[Source]) -> tuple[tuple[str, .
         if not _BUCKET.fullmatch(bucket):
             raise LogError(f"{path} names no bucket", slug="s3-address", hint="an address in S3 is s3://BUCKET/PREFIX")
         like = next((one for one in sources if one.bucket == bucket), Source(bucket))
-        found.append(replace(like, prefix=_folder(prefix)))
+        found.append(replace(like, prefix=_folder(prefix), typed=True))
     return tuple(local), tuple(found)
