@@ -36,6 +36,15 @@ app = typer.Typer(
 )
 
 
+_VERSION = "Print the version and stop."
+
+
+def _told_version(asked: bool) -> None:  # noqa: FBT001 - a flag
+    if asked:
+        typer.echo(f"tightener {installed_version('tightener')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     ctx: typer.Context,
@@ -49,12 +58,9 @@ def root(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; words go to stderr.")] = False,  # noqa: FBT002 - a flag
     quiet: Annotated[bool, typer.Option("--quiet", help="Only results and errors.")] = False,  # noqa: FBT002 - a flag
     no_progress: Annotated[bool, typer.Option("--no-progress", help="No progress bar.")] = False,  # noqa: FBT002 - a flag
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,  # noqa: FBT002 - a flag
+    version: Annotated[bool, typer.Option("--version", help=_VERSION, is_eager=True, callback=_told_version)] = False,  # noqa: ARG001, FBT002 - a flag, told before this
 ) -> None:
     """Global options."""
-    if version:
-        typer.echo(f"tightener {installed_version('tightener')}")
-        raise typer.Exit
     ctx.obj = Context(config_path=config, database=db, json=json, quiet=quiet, progress=not no_progress and not quiet)
 
 
