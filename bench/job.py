@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pyarrow as pa
+import unmapped
 
 from tightener import api, cli, pipeline
 from tightener.config import Config
+from tightener.logs.formats.cloudtrail import CloudTrail
 from tightener.logs.limits import Limits
 from tightener.policy import document
 from tightener.services.catalogue import expand
@@ -74,6 +77,12 @@ def ingest(source: Path, folder: Path) -> None:
     project = pipeline.open_project(MODEST, folder / "ours.duckdb")
     pipeline.read_logs(project, [str(source)], datetime.now(UTC), lambda _: None)
     project.con.close()
+
+
+def ingest_unmapped(source: Path, folder: Path) -> None:
+    """The same without the mapping (unmapped.py)."""
+    with mock.patch.object(CloudTrail, "_stage", unmapped.stage):
+        ingest(source, folder)
 
 
 def usage(source: Path, folder: Path) -> None:
@@ -155,7 +164,14 @@ def whole(source: Path, folder: Path) -> None:
 
 
 JOBS = {"load_gateway": load_gateway, "load_cloudtrail": load_cloudtrail, "ingest": ingest, "suggest": suggest}
-JOBS |= {"usage": usage, "whole": whole, "walk": walk, "generalise": generalise, "grow": grow}
+JOBS |= {
+    "ingest_unmapped": ingest_unmapped,
+    "usage": usage,
+    "whole": whole,
+    "walk": walk,
+    "generalise": generalise,
+    "grow": grow,
+}
 
 
 def main() -> None:
