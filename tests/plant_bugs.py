@@ -41,10 +41,11 @@ def main() -> None:
             if text.count(bug.old) != 1:
                 sys.exit(f"{bug.name}: its place in {bug.file} is not there once, but {text.count(bug.old)} times")
             path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
-            done = _tests(copy, bug.tests).returncode
+            done = _tests(copy, bug.tests)
             path.write_text(text, encoding="utf-8")
-            noticed = done == 1
-            print(f"{'noticed' if noticed else 'MISSED ':<8} {bug.name}", flush=True)
+            noticed = done.returncode == 1
+            ran = "".join(done.stdout.splitlines()[-1:])  # how many passed, and how many were skipped
+            print(f"noticed  {bug.name}" if noticed else f"MISSED   {bug.name}: {ran}", flush=True)
             if not noticed:
                 missed.append(bug.name)
     if missed:

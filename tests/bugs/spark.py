@@ -17,7 +17,7 @@ BUGS = (
         "queries/spark_copy.sql",
         "ORDER BY h.file_id, h.position)",
         "ORDER BY h.file_id DESC, h.position)",
-        "tests/logs/test_spark.py",
+        "tests/logs/test_spark_parts.py",
     ),
     Bug(
         "the ledger of a cluster counts copies as accepted",

@@ -157,6 +157,14 @@ def test_a_tool_call_in_one_batch_tells_whose_a_request_in_another_is(tmp_path, 
     assert by == {"id-2": session, "id-3": ""}
 
 
+def test_of_copies_in_several_batches_the_first_counts(tmp_path, on_cluster):
+    for name in ("a.json", "b.json", "c.json"):
+        (tmp_path / name).write_text(json.dumps({"Records": [record(number=1)], "pad": "x" * 400_000}))
+    done = on_cluster(store.open(None), tmp_path)
+    told = [(Path(one.path).name, one.accepted, one.duplicate) for one in done.files]
+    assert told == [("a.json", 1, 0), ("b.json", 0, 1), ("c.json", 0, 1)]
+
+
 def test_a_changed_file_is_told_and_read_by_nobody(tmp_path, on_cluster):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"Records": [record(number=1)]}))

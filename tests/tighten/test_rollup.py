@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from unittest import mock
 
-from hypothesis import example, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from uses import FIRST, LAST, Use, collect
 
@@ -53,13 +54,6 @@ def plainly(heads: Heads) -> dict[tuple[str, str, str], tuple[object, ...]]:
     }
 
 
-# Parts of which some know too many names on one level, and others on the next.
-TOLD = [(f"arn:aws:s3:::b/{name}", FIRST, 0) for name in (
-    *("a", "a/a/a", "b", "in-e.csv", "j-1001", "j-1002", "secret", "a/a", "secret/a", "secret/a/a"),
-)]  # fmt: skip
-
-
-@example(TOLD, 678398, 1, 3, False)
 @given(logs, st.integers(0, 2**32), st.integers(1, 7), st.integers(1, 5), st.booleans())
 @settings(max_examples=300)
 def test_order_parts_and_memory_do_not_matter(
@@ -76,6 +70,26 @@ def test_order_parts_and_memory_do_not_matter(
     assert plainly(again) == plainly(whole)
     assert plainly(both) == plainly(whole)
     assert covered("resource", again) == covered("resource", whole)
+
+
+@pytest.mark.parametrize(
+    ("many", "one", "expected"),
+    [
+        ("in-a.csv in-b.csv in-c.csv in-d.csv", "in-e.csv", {f"in-{MANY}.csv": 5}),
+        ("in-a.csv in-b.csv in-c.csv in-d.csv", "e", {MANY: 5}),
+        ("a b c d", "in-e.csv", {MANY: 5}),
+        ("x/a x/b x/c x/d y", "x/e", {f"x/{MANY}": 5, "y": 1}),
+    ],
+)
+def test_what_one_part_opens_is_opened_in_all(many: str, one: str, expected: dict[str, int]) -> None:
+    """Together there are few enough names for each to be told apart, once those of one part are opened."""
+
+    def rolled(names: str) -> Heads:
+        return roll_up("aws", "resource", collect((f"arn:aws:s3:::b/{name}", FIRST, 0) for name in names.split()))
+
+    with mock.patch.multiple(rollup, MOST_NAMES=3):
+        (groups,) = joined("resource", [rolled(many), rolled(one)]).values()
+    assert {text: group.number for text, group in groups.items()} == expected
 
 
 @given(logs)
