@@ -119,9 +119,8 @@ def _peer(program: str, number: int, base: Path, before: Mapping[str, dict[str, 
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest child so far: at most that
     pair = {"seconds": seconds, "peak_mb": peak}, _measure("ingest", trail)
-    print(
-        f"\n{number / seconds:,.0f} records a second read by trailscraper, {number / pair[1]['seconds']:,.0f} by tightener"
-    )
+    theirs, ours = (number / one["seconds"] for one in pair)
+    print(f"\n{theirs:,.0f} records a second read by trailscraper, {ours:,.0f} by tightener")
     return _told(results.figure(f"{number:,} CloudTrail records", "trailscraper's select and generate", [pair]), before)
 
 
