@@ -28,7 +28,7 @@ ASSUMED = (
     ("ahead", 2_048, "objects that are known, or on their way"),
     ("batch", 4_000, "objects that are read in one go"),
     ("cores", 2, "that read"),
-    ("speed", 65_000, "records that one core reads in a second"),
+    ("speed", 80_000, "records that one core reads in a second"),
     ("sample", 400_000, "objects that are simulated"),
 )
 
