@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from tightener.logs.s3.source import SCHEME
 from tightener.resources import query
 
 SUM = ("read", "accepted", "duplicate", "rejected", "not_a_use")
@@ -56,13 +57,14 @@ class Terms:
         )
 
 
-def logs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def logs(con: duckdb.DuckDBPyConnection, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Every log file that was read, in reading order, with its digest and its sum.
 
-    Names are relative to the folder that holds them all, so that the pack says the same wherever the logs lie.
+    Names are relative to the folder that holds them all, so that the pack says the same wherever the logs lie; or they
+    are these, where a pack is made again of files that lie elsewhere.
     """
     rows = con.execute(query("ledger")).fetchall()
-    names = relative([row[0] for row in rows])
+    names = names or relative([row[0] for row in rows])
     return [
         {
             "name": name,
@@ -95,8 +97,15 @@ def counts(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def relative(paths: Sequence[str]) -> list[str]:
-    """The absolute paths as seen from the deepest folder that holds them all, with `/` between their parts."""
+    """The absolute paths as seen from the deepest folder that holds them all, with `/` between their parts.
+
+    Beside files, objects in S3 are named by bucket and key, below `s3/`.
+    """
     if not paths:
         return []
+    local = [path for path in paths if not path.startswith(SCHEME)]
+    if 0 < len(local) < len(paths):
+        files = dict(zip(local, relative(local), strict=True))
+        return [files.get(path) or f"s3/{path.removeprefix(SCHEME)}" for path in paths]
     base = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - ledger paths stay text
     return [os.path.relpath(path, base).replace(os.sep, "/") for path in paths]

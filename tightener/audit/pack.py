@@ -68,11 +68,17 @@ def terms_of(
     return Terms(agent, days, min_age, last, tuple(who), since)
 
 
-def build(project: Project, policies: Sequence[Policy], config: bytes | None, terms: Terms) -> dict[str, bytes]:
+def build(
+    project: Project,
+    policies: Sequence[Policy],
+    config: bytes | None,
+    terms: Terms,
+    names: Sequence[str] | None = None,
+) -> dict[str, bytes]:
     """Every file of the pack by its name.
 
     In: a database with all logs read, all policy files, the configuration's bytes (None = there is none) as `project`
-    has it, the terms. Raises what `pipeline.study` and `pipeline.propose` raise.
+    has it, the terms, and what the logs are to be called (None = as they lie). Raises what `pipeline.study` and `pipeline.propose` raise.
     """
     read = PolicySet(
         tuple(document.parse(one.text, before(i), project.config.aliases) for i, one in enumerate(policies))
@@ -109,7 +115,7 @@ def build(project: Project, policies: Sequence[Policy], config: bytes | None, te
         "tool": tool(),
         "parameters": terms.document(),
         "inputs": {
-            "logs": inputs.logs(con),
+            "logs": inputs.logs(con, names),
             "trail_digests": inputs.trail_digests(con),
             "configuration": CONFIG if config is not None else None,
             "policies": [{"file": before(i), "name": one.name} for i, one in enumerate(policies)],

@@ -302,7 +302,8 @@ def _rerun(
         if digests:
             pipeline.read_logs(project, digests, now, progress)
         policies = [Policy(one["name"], check.found[one["file"]].decode()) for one in predicate["inputs"]["policies"]]
-        again = pack.build(project, policies, check.found.get(pack.CONFIG), terms)
+        names = [one["name"] for one in predicate["inputs"]["logs"]]  # they may lie elsewhere, or have lain in S3
+        again = pack.build(project, policies, check.found.get(pack.CONFIG), terms, names)
     except TightenerError as error:
         check.fail("re-run", f"it ends with an error: {error.message} [{error.slug}]")
         return
