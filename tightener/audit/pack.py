@@ -78,7 +78,8 @@ def build(
     """Every file of the pack by its name.
 
     In: a database with all logs read, all policy files, the configuration's bytes (None = there is none) as `project`
-    has it, the terms, and what the logs are to be called (None = as they lie). Raises what `pipeline.study` and `pipeline.propose` raise.
+    has it, the terms, and what the logs are to be called (None = as they lie). Raises what `pipeline.study` and
+    `pipeline.propose` raise.
     """
     read = PolicySet(
         tuple(document.parse(one.text, before(i), project.config.aliases) for i, one in enumerate(policies))
