@@ -20,7 +20,7 @@ def test_a_sample_file_is_the_same_both_ways() -> None:
     assert len(quick["request"]) > 20
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(body=files(RECORDS))
 def test_odd_files_are_the_same_both_ways(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.mktemp("odd") / "log.json"

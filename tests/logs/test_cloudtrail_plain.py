@@ -142,7 +142,7 @@ def test_the_sample_says_the_same_plainly() -> None:
     assert plain > len(found["request"]) // 2
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(some=records)
 def test_random_records_say_the_same_plainly(tmp_path_factory: pytest.TempPathFactory, some: list[Any]) -> None:
     every = [record(*call, params, number, **over) for number, (call, params, over) in enumerate(some)]
