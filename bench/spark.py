@@ -22,6 +22,9 @@ sys.path.insert(0, str(HERE.parent / "tests" / "logs"))
 import spark_cluster  # noqa: E402 - found by the line above
 
 
+SETTLED = 6  # seconds; a little more than ingest.py's
+
+
 def main() -> None:
     """Make the logs, read them both ways, print what it took and every difference. Exit code 1 where there is one."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,6 +41,7 @@ def main() -> None:
             made = [str(HERE / "generate.py"), "cloudtrail", str(asked.records), str(logs)]
             subprocess.run([sys.executable, *made], check=True)
         spark_cluster.spoil(logs)
+        time.sleep(SETTLED)  # or only the second reading would take the newest files for finished
         alone, cluster = folder / "alone", folder / "cluster"
         start = time.monotonic()
         spark_cluster.ingest_alone(alone, logs)
