@@ -21,7 +21,6 @@ sys.path.insert(0, str(HERE.parent / "tests" / "logs"))
 
 import spark_cluster  # noqa: E402 - found by the line above
 
-
 SETTLED = 6  # seconds; a little more than ingest.py's
 
 
