@@ -136,12 +136,12 @@ def test_jobs_are_contained_and_keep_what_they_did(
         for request in UNIVERSE:
             was, now = naive_level(found, *request), naive_level(after, *request)
             assert now <= was, f"{part.name} is wider for {request}\n{result.diff}"
+            assert (was, now) != (2, 1), f"{part.name} has to ask for {request}, which it had\n{result.diff}"
             if now < was:
                 assert not any(e.may_be(request) for e in own), f"{part.name} loses {request}\n{result.diff}"
                 assert job != "few", f"removed on three days of evidence: {request}\n{result.diff}"
                 assert request[0] != "crm", f"removed what no log could have shown: {request}"
         assert [r for r in after if r.effect == "deny"] == [r for r in found if r.effect == "deny"]
-        assert sum(r.effect == "require_approval" for r in after) <= sum(r.effect == "require_approval" for r in found)
     # nothing but the new agents came into the text
     more = len(result.text) - len(text)
     at = next((n for n, (a, b) in enumerate(zip(text, result.text, strict=False)) if a != b), len(text))
