@@ -67,7 +67,7 @@ def _memory(data: Mapping[str, Any], fail: Fail) -> int | None:
 
 def settings(of: Limits, database: Path | None) -> dict[str, str]:
     """DuckDB's settings of these names. A folder beside the database is private with it, one in memory gets its own."""
-    beside = _own_folder() if database is None else database.with_name(f"{database.name}.tmp")
+    beside = private_folder() if database is None else database.with_name(f"{database.name}.tmp")
     return {
         "memory_limit": f"{(of.memory or max(LEAST, int(SHARE * memory()))) >> 10}KiB",
         "threads": str(of.threads or threads()),
@@ -129,7 +129,7 @@ def _number(path: Path) -> int:
 
 
 @cache
-def _own_folder() -> Path:
+def private_folder() -> Path:
     """A private folder of this process for what databases in memory spill; it goes when the process ends."""
     made = Path(tempfile.mkdtemp(prefix="tightener-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)

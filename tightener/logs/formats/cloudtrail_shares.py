@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tightener.logs import staging, store
 from tightener.logs.files import LogFile, weight
-from tightener.logs.limits import Limits
+from tightener.logs.limits import LEAST, Limits, private_folder
 from tightener.resources import query
 
 _SHARE = 16 << 20  # decompressed bytes, estimated, that are worth a database of their own
@@ -49,14 +49,16 @@ class Shares:
         ((memory, cores),) = con.execute(
             "SELECT parse_formatted_bytes(current_setting('memory_limit')), current_setting('threads')"
         ).fetchall()
-        shares = shared_out(files, cores)
+        most = min(cores, max(1, memory // LEAST))
+        shares = shared_out(files, most)
         if len(shares) == 1:
             con.register("staged_trail", stage_share(con, files))
             return
 
         def staged(number: int) -> dict[str, pa.Table]:
             if number not in self._own:
-                self._own[number] = store.open(None, Limits(memory // cores, 1))
+                spilled = private_folder() / f"share-{number}"  # DuckDB gives its files the same names in each
+                self._own[number] = store.open(None, Limits(memory // most, 1, spilled))
             return _staged(self._own[number], shares[number], stage_share)
 
         with ThreadPoolExecutor(len(shares)) as pool:
