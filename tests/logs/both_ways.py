@@ -19,7 +19,7 @@ from cloudtrail_record import staged
 from hypothesis import strategies as st
 from test_cloudtrail_mutilated import places
 
-from tightener.logs.formats import cloudtrail_read
+from tightener.logs.formats import cloudtrail_read, cloudtrail_text
 from tightener.logs.formats.cloudtrail_text import IrregularError
 
 TABLES = ("request", "rejected", "not_use", "file", "trail_record", "trail_shown", "identity", "mcp_call")
@@ -56,7 +56,8 @@ def both_ways(path: Path) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """What is staged of a file: as it comes, and record by record."""
     found = []
     for lists in (cloudtrail_read.lists, never):
-        with mock.patch.object(cloudtrail_read, "lists", lists):
+        # (texts of a few records, so that even these files are cut)
+        with mock.patch.object(cloudtrail_read, "lists", lists), mock.patch.object(cloudtrail_text, "CHUNK", 3000):
             con = staged(path)
         found.append({name: sorted(con.execute(f"FROM staged_{name}").fetchall(), key=repr) for name in TABLES})
     return found[0], found[1]
@@ -66,7 +67,7 @@ def both_ways(path: Path) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
 def records(draw: st.DrawFn, some: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """A few of the records, with values exchanged, left out and reordered."""
     found = []
-    for one in draw(st.lists(st.sampled_from(some), min_size=1, max_size=5)):
+    for one in draw(st.lists(st.sampled_from(some), min_size=1, max_size=8)):
         made = copy.deepcopy(one)
         for _ in range(draw(st.integers(0, 3))):
             if every := places(made):

@@ -136,12 +136,12 @@ def test_every_record_is_in_the_sums(tmp_path_factory, records, carrier):
 def test_behind_a_broken_record_one_with_another_first_key_is_not_lost():
     sound, odd = record(0), record(1)
     del odd["eventVersion"]
-    broken = {**record(2), "eventVersion": [float("inf")]}
-    found = exact(json.dumps([sound, None, broken, odd, sound]).encode())
+    broken = {**record(2), "eventVersion": "@"}
+    found = exact(json.dumps([sound, None, broken, odd, sound]).replace('"@"', "[oops]").encode())
     assert [one.position for one in found.records] == [1, 4, 5]
     assert found.bad == [(2, "not a JSON object"), (3, "not JSON")]
 
 
 def test_an_empty_array_among_broken_records_is_counted():
-    found = exact(b'[{"eventName": "A"}, [], {"eventName": Infinity}, {"eventName": "B"}]')
+    found = exact(b'[{"eventName": "A"}, [], {"eventName": oops}, {"eventName": "B"}]')
     assert (len(found.records), [position for position, _ in found.bad]) == (2, [2, 3])

@@ -6,7 +6,7 @@ record through cloudtrail_text.exact. An Arrow table takes less to write than on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from tightener.logs.files import LogFile, read_pieces
-from tightener.logs.formats.cloudtrail_text import IrregularError, Text, exact, lists
+from tightener.logs.formats.cloudtrail_text import IrregularError, Text, exact, lists, rest
 from tightener.resources import query
 
 _BATCH = 1 << 20  # bytes of JSON handed to DuckDB at a time, at least
@@ -56,9 +56,10 @@ def read(con: duckdb.DuckDBPyConnection, files: Sequence[LogFile]) -> Records:
     numbers = table["file_id"].to_numpy()
     reading.irregular.update(np.unique(numbers[table["native_id"].is_null().to_numpy()]).tolist())
     table = table.set_column(table.schema.get_field_index("position"), "position", pa.array(_places(table)))
-    if reading.irregular:
+    if reading.irregular or reading.tails:
         regular = table.filter(pa.array(~np.isin(numbers, list(reading.irregular))))
-        table = pa.concat_tables([regular, _transformed(con, reading, reading.exact_rows())])
+        before = {file: int(np.count_nonzero(numbers == file)) for file in reading.tails}
+        table = pa.concat_tables([regular, _transformed(con, reading, reading.exact_rows(before))])
     table = table.append_column("record", pa.array(np.arange(len(table), dtype=np.int64)))
     return Records(table, reading.problems, reading.bad)
 
@@ -92,6 +93,7 @@ class _Reading:
         self.files = files
         self.problems: dict[int, str] = {file.id: "" for file in files}
         self.irregular: set[int] = set()
+        self.tails: dict[int, bytes] = {}  # of files that were cut short: what comes behind the regular lists
         self.bad: list[tuple[int, int, str]] = []  # file, position, reason
         self.unopened: OSError | None = None  # DuckDB hands on no more of it than its text
 
@@ -111,20 +113,29 @@ class _Reading:
         try:
             for chunk, doc in enumerate(lists(self._pieces(file))):
                 yield file.id, chunk, None, None, doc
-        except IrregularError:
-            self.irregular.add(file.id)
+        except IrregularError as error:
+            if error.tail is None:
+                self.irregular.add(file.id)
+            else:
+                self.tails[file.id] = error.tail
 
     def regular_rows(self) -> Iterator[_Row]:
         """The texts of all files in order."""
         for file in self.files:
             yield from self._regular(file)
 
-    def exact_rows(self) -> Iterator[_Row]:
-        """The records of the files that are not regular, one text each; broken ones go to `bad`."""
+    def exact_rows(self, before: Mapping[int, int]) -> Iterator[_Row]:
+        """The records of what is not regular, one text each; broken ones go to `bad`.
+
+        `before`: how many records a file with a tail has before it.
+        """
         for file in self.files:
-            if file.id not in self.irregular:
+            if file.id in self.irregular:
+                found = exact(b"".join(self._pieces(file)))
+            elif file.id in self.tails:
+                found = rest(self.tails[file.id], before[file.id])
+            else:
                 continue
-            found = exact(b"".join(self._pieces(file)))
             if found.problem:
                 self._note(file, found.problem)
             self.bad.extend((file.id, position, reason) for position, reason in found.bad)

@@ -32,7 +32,12 @@ Text = bytes | memoryview
 
 
 class IrregularError(ValueError):
-    """The text is not laid out the regular way (or not JSON): read it with `exact`."""
+    """The text is not laid out the regular way (or not JSON): read it with `exact`.
+
+    `tail`: only this end of it is so, behind lists that were given (a file that was cut short); None = all of it.
+    """
+
+    tail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,12 @@ class Exact:
     records: list[ExactRecord] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
     problem: str = ""
+    before: int = 0
+
+    @property
+    def position(self) -> int:
+        """Of the next record."""
+        return self.before + len(self.records) + len(self.bad) + 1
 
     def add(self, value: Any) -> None:
         """Take one JSON value: a record, a wrapper of one (EventBridge), or a carrier of several."""
@@ -60,20 +71,19 @@ class Exact:
             return
         if isinstance(value, dict) and isinstance(value.get("detail"), dict):
             value = value["detail"]
-        position = len(self.records) + len(self.bad) + 1
         if not isinstance(value, dict):
-            self.bad.append((position, "not a JSON object"))
+            self.refuse("not a JSON object")
             return
         own = value.get("eventID")
         if own is not None and not isinstance(own, str):
             own = orjson.dumps(own).decode()  # as DuckDB tells it
         if not own:
             own = "sha256:" + hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        self.records.append(ExactRecord(position, own, orjson.dumps(value)))
+        self.records.append(ExactRecord(self.position, own, orjson.dumps(value)))
 
     def refuse(self, reason: str) -> None:
         """Count one record that cannot be read."""
-        self.bad.append((len(self.records) + len(self.bad) + 1, reason))
+        self.bad.append((self.position, reason))
 
 
 def _beginning(key: bytes) -> bytes:
@@ -110,7 +120,7 @@ def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: 
     match = _FIRST_KEY.match(buffer, start)
     split = separator(match[1]) if match else None
     del match
-    searched = 0
+    searched, given = 0, False
     while True:
         while split is not None and len(buffer) - start > CHUNK:
             found = split.search(buffer, max(searched, start + CHUNK // 2))
@@ -120,7 +130,7 @@ def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: 
             end, following = found.start() + 1, found.end()
             del found
             yield _part(buffer, start, end)
-            start = following
+            start, given = following, True
         piece = next(pieces, b"")
         if not piece:
             break
@@ -133,7 +143,11 @@ def _cut(buffer: bytes | bytearray, start: int, pieces: Iterator[bytes], close: 
     end = max(buffer.rfind(b"]", start), start)
     # The bracket that closes the records is the last one of the text; white space may stand before it.
     if close.fullmatch(buffer, end) is None:
-        raise IrregularError("the records are not closed")
+        error = IrregularError("the records are not closed")
+        tail = bytes(memoryview(buffer)[start:])
+        if given and not tail.rstrip().endswith((b"}", b"]")):  # a whole text, with more in it than records, ends so
+            error.tail = tail
+        raise error
     if buffer[start:end].strip():
         yield _part(buffer, start, end)
 
@@ -165,6 +179,13 @@ def _lines(buffer: bytearray, pieces: Iterator[bytes]) -> Iterator[Text]:
     body = bytes(buffer).strip()
     if body:
         yield body.replace(b"\n", b",")
+
+
+def rest(tail: bytes, before: int) -> Exact:
+    """Every record of the end of a text that was cut short, behind `before` others."""
+    found = Exact(before=before)
+    _scan(tail, 0, found)
+    return found
 
 
 def exact(text: bytes) -> Exact:
@@ -272,5 +293,5 @@ def _take(text: bytes, brace: int, split: re.Pattern[bytes], beginning: re.Patte
         found.refuse("not JSON")
         return other.start()
     # The last record has no end: it was cut off, which is a property of the file.
-    found.problem = f"ends inside record {len(found.records) + len(found.bad) + 1:,}"
+    found.problem = f"ends inside record {found.position:,}"
     return len(text)
