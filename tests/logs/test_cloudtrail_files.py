@@ -12,6 +12,7 @@ from cloudtrail_record import OBJ, S3_OBJECT, log_file, read, record, requests, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tightener.logs.formats import cloudtrail_text
 from tightener.logs.formats.cloudtrail import CloudTrail
 from tightener.logs.formats.cloudtrail_text import CHUNK, IrregularError, exact, lists
 from tightener.logs.staging import prepare
@@ -186,3 +187,13 @@ def test_one_connection_reads_several_batches_inside_a_transaction(tmp_path):
     assert con.execute("SELECT file_id, count(*) FROM event GROUP BY 1 ORDER BY 1").fetchall() == [(1, 29), (2, 29)]
     left = con.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ct%'").fetchall()
     assert left == []
+
+
+def test_the_end_of_a_torn_file_is_numbered_on(tmp_path, monkeypatch):
+    """Its beginning is read by lists of a few records, its end record by record."""
+    monkeypatch.setattr(cloudtrail_text, "CHUNK", 3000)
+    text = json.dumps({"Records": [record(number=n) for n in range(60)]}).encode()
+    con = read(tmp_path, text=text[: text.rindex(b'"eventID"') + 4])
+    rows = con.execute("SELECT position, native_id FROM staged_request ORDER BY position").fetchall()
+    assert rows == [(n + 1, f"id-{n}") for n in range(59)]
+    assert con.execute("SELECT records, problem FROM staged_file").fetchall() == [(59, "ends inside record 60")]
