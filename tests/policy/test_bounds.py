@@ -124,3 +124,15 @@ def test_more_on_the_left_and_more_on_the_right_only_help(
     lefts, rights = sides
     if breach(lefts[:1], rights[:1], NOW) is None:
         assert breach(lefts, rights, NOW) is None
+
+
+def test_a_right_side_grants_what_its_denies_and_approvals_leave_of_it() -> None:
+    def push(effect: Effect, service: str = "git") -> Rule:
+        return Rule("a", 0, effect, service, Body(("push",), None, None), PLACE)
+
+    allowed, asked = push(Effect.ALLOW), push(Effect.REQUIRE_APPROVAL)
+    for limit, right in ((push(Effect.DENY, "*"), 0), (asked, 1)):
+        found = breach([policy([allowed])], [policy([limit, allowed]), None], NOW)
+        assert found is not None
+        assert (found.left, found.right) == (2, right)
+    assert breach([policy([asked])], [policy([asked, allowed])], NOW) is None
